@@ -36,11 +36,7 @@ import msgspec
 API_VERSION = 1
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """Base of all messages."""
-
-
-class Problem(Message):
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     """Stable, lower case with dashes."""
     message: str
@@ -50,7 +46,7 @@ class Problem(Message):
 # --- status ---------------------------------------------------------------------------------------------------
 
 
-class Percentiles(Message):
+class Percentiles(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds; ``None`` while nothing was measured."""
 
     p50: float | None = None
@@ -59,7 +55,7 @@ class Percentiles(Message):
     count: int = 0
 
 
-class QueueLine(Message):
+class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
     """Waiting work of one kind. ``target`` is the connection that is written to, or ``"fold"`` for staged changes."""
 
     target: str
@@ -70,7 +66,7 @@ class QueueLine(Message):
     oldest_age_seconds: float
 
 
-class ConnectionLine(Message):
+class ConnectionLine(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     system: str
     state: Literal["up", "degraded", "down", "paused", "unknown"]
@@ -81,7 +77,7 @@ class ConnectionLine(Message):
     errors_last_minute: int = 0
 
 
-class WindowLine(Message):
+class WindowLine(msgspec.Struct, frozen=True, kw_only=True):
     """One limit of a vendor."""
 
     connection: str
@@ -98,7 +94,7 @@ class WindowLine(Message):
     """Share kept free for a lane and those more urgent."""
 
 
-class Series(Message):
+class Series(msgspec.Struct, frozen=True, kw_only=True):
     """A small plot: one value per ``step_seconds``, oldest first, ending at ``Status.at``; ``None`` is a gap."""
 
     name: Literal["throughput", "queue_depth", "latency_p95", "failures", "intake"]
@@ -106,7 +102,7 @@ class Series(Message):
     values: list[float | None]
 
 
-class HydrationLine(Message):
+class HydrationLine(msgspec.Struct, frozen=True, kw_only=True):
     mapping: str
     state: str
     seen: int
@@ -114,7 +110,7 @@ class HydrationLine(Message):
     started_at: int
 
 
-class Counters(Message):
+class Counters(msgspec.Struct, frozen=True, kw_only=True):
     """Since the state file was made; they survive restarts."""
 
     acknowledged: int = 0
@@ -130,7 +126,7 @@ class Counters(Message):
     conflicts_open: int = 0
 
 
-class Status(Message):
+class Status(msgspec.Struct, frozen=True, kw_only=True):
     """One snapshot of everything on the Overview; painted as it is."""
 
     api: int = API_VERSION
@@ -157,7 +153,7 @@ class Status(Message):
     hydrations: list[HydrationLine] = []
 
 
-class TailLine(Message):
+class TailLine(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     event: str
     """Constant name, such as ``delivery.done``."""
@@ -172,7 +168,7 @@ class TailLine(Message):
 # --- queue ----------------------------------------------------------------------------------------------------
 
 
-class QueueItem(Message):
+class QueueItem(msgspec.Struct, frozen=True, kw_only=True):
     delivery_id: int
     record_id: str
     title: str
@@ -187,7 +183,7 @@ class QueueItem(Message):
     reason: str = ""
 
 
-class QueuePage(Message):
+class QueuePage(msgspec.Struct, frozen=True, kw_only=True):
     items: list[QueueItem]
     total: int
     after: int | None = None
@@ -197,7 +193,7 @@ class QueuePage(Message):
 # --- failures -------------------------------------------------------------------------------------------------
 
 
-class FailureGroup(Message):
+class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
     """Open dead letters of one cause."""
 
     fingerprint: str
@@ -215,13 +211,13 @@ class FailureGroup(Message):
     """New ones per five minutes over the last hour, oldest first; twelve numbers."""
 
 
-class FailureGroups(Message):
+class FailureGroups(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     groups: list[FailureGroup]
     open_total: int
 
 
-class DeadLetter(Message):
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     kind: Literal["change", "delivery", "conflict"]
     fingerprint: str
@@ -240,13 +236,13 @@ class DeadLetter(Message):
     closed_why: str = ""
 
 
-class DeadLetterPage(Message):
+class DeadLetterPage(msgspec.Struct, frozen=True, kw_only=True):
     items: list[DeadLetter]
     total: int
     after: int | None = None
 
 
-class FieldDiff(Message):
+class FieldDiff(msgspec.Struct, frozen=True, kw_only=True):
     """One field of a diff. A missing value is told by ``known`` being false, null by ``None``."""
 
     field: str
@@ -264,7 +260,7 @@ class FieldDiff(Message):
     """The vendor named this field."""
 
 
-class DeadLetterDetail(Message):
+class DeadLetterDetail(msgspec.Struct, frozen=True, kw_only=True):
     letter: DeadLetter
     diff: list[FieldDiff]
     """What a replay would write now, against what the connection held when we last looked."""
@@ -279,7 +275,7 @@ class DeadLetterDetail(Message):
     """What usually mends this, in one sentence."""
 
 
-class Selection(Message):
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Which dead letters: explicit ids, or all open ones that match. Exactly one of the two forms."""
 
     ids: list[int] = []
@@ -289,7 +285,7 @@ class Selection(Message):
     all: bool = False
 
 
-class ReplayRequest(Message):
+class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
     command_id: str
     """Made by the client; sending a command twice has one effect."""
     selection: Selection
@@ -301,14 +297,14 @@ class ReplayRequest(Message):
     """Only say what would be replayed."""
 
 
-class ReplayResult(Message):
+class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
     matched: int
     replayed: int
     refused: list[str] = []
     """Why some were not, one line each."""
 
 
-class DiscardRequest(Message):
+class DiscardRequest(msgspec.Struct, frozen=True, kw_only=True):
     command_id: str
     selection: Selection
     who: str
@@ -316,7 +312,7 @@ class DiscardRequest(Message):
     """Required, not empty."""
 
 
-class DiscardResult(Message):
+class DiscardResult(msgspec.Struct, frozen=True, kw_only=True):
     matched: int
     discarded: int
 
@@ -324,7 +320,7 @@ class DiscardResult(Message):
 # --- records --------------------------------------------------------------------------------------------------
 
 
-class RecordLine(Message):
+class RecordLine(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     entity: str
     title: str
@@ -334,7 +330,7 @@ class RecordLine(Message):
     state: Literal["in_step", "waiting", "failed", "held"]
 
 
-class RecordPage(Message):
+class RecordPage(msgspec.Struct, frozen=True, kw_only=True):
     items: list[RecordLine]
     total: int
     searched: int
@@ -343,7 +339,7 @@ class RecordPage(Message):
     after: str | None = None
 
 
-class Held(Message):
+class Held(msgspec.Struct, frozen=True, kw_only=True):
     """What one connection holds of the record."""
 
     connection: str
@@ -358,13 +354,13 @@ class Held(Message):
     due_at: int = 0
 
 
-class HeldValue(Message):
+class HeldValue(msgspec.Struct, frozen=True, kw_only=True):
     known: bool
     value: Any = None
     in_step: bool = True
 
 
-class FieldLine(Message):
+class FieldLine(msgspec.Struct, frozen=True, kw_only=True):
     """One field: golden value, where it came from, and what every connection holds."""
 
     field: str
@@ -381,7 +377,7 @@ class FieldLine(Message):
     """By ``connection.object``; connections that do not map the field are left out."""
 
 
-class RecordDetail(Message):
+class RecordDetail(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     entity: str
     title: str
@@ -393,7 +389,7 @@ class RecordDetail(Message):
     open_dead_letters: list[int] = []
 
 
-class HistoryDecision(Message):
+class HistoryDecision(msgspec.Struct, frozen=True, kw_only=True):
     field: str
     rule: str
     before: Any = None
@@ -402,7 +398,7 @@ class HistoryDecision(Message):
     theirs: Any = None
 
 
-class HistoryLine(Message):
+class HistoryLine(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     at: int
     connection: str
@@ -414,12 +410,12 @@ class HistoryLine(Message):
     why: str = ""
 
 
-class History(Message):
+class History(msgspec.Struct, frozen=True, kw_only=True):
     record_id: str
     lines: list[HistoryLine]
 
 
-class AttemptLine(Message):
+class AttemptLine(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     at: int
     connection: str
@@ -435,7 +431,7 @@ class AttemptLine(Message):
     sent: dict[str, Any] = {}
 
 
-class Attempts(Message):
+class Attempts(msgspec.Struct, frozen=True, kw_only=True):
     record_id: str
     lines: list[AttemptLine]
 
@@ -443,12 +439,12 @@ class Attempts(Message):
 # --- budgets, runs, flows ---------------------------------------------------------------------------------------
 
 
-class Budgets(Message):
+class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     windows: list[WindowLine]
 
 
-class RunLine(Message):
+class RunLine(msgspec.Struct, frozen=True, kw_only=True):
     """One capture: its schedule and its last run."""
 
     mapping: str
@@ -464,23 +460,23 @@ class RunLine(Message):
     cursor_age_seconds: float | None = None
 
 
-class Runs(Message):
+class Runs(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     runs: list[RunLine]
 
 
-class RunNowRequest(Message):
+class RunNowRequest(msgspec.Struct, frozen=True, kw_only=True):
     mapping: str
     kind: Literal["poll", "hydrate"] = "poll"
     who: str = ""
 
 
-class RunNowResult(Message):
+class RunNowResult(msgspec.Struct, frozen=True, kw_only=True):
     started: bool
     reason: str = ""
 
 
-class FlowRequest(Message):
+class FlowRequest(msgspec.Struct, frozen=True, kw_only=True):
     command_id: str
     target: str
     """A connection, or a mapping as ``connection.object``."""
@@ -489,7 +485,7 @@ class FlowRequest(Message):
     why: str = ""
 
 
-class FlowResult(Message):
+class FlowResult(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     paused: bool
     changed: bool
