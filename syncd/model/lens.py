@@ -241,6 +241,21 @@ class ReferenceId:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstOf:
+    """The first of several paths that has a value. Read only."""
+
+    inner: Lens
+    name: str = "first_of"
+
+    def decode(self, *raw: Raw) -> Value:
+        return next((self.inner.decode(one) for one in raw if one is not None), None)
+
+    def encode(self, value: Value) -> tuple[Raw, ...]:
+        del value
+        raise LensError("a value read from several paths cannot be written to one")
+
+
+@dataclass(frozen=True, slots=True)
 class LineItems:
     """commercetools line items to canonical items: ``key, sku, name, quantity, price``. Read only."""
 
