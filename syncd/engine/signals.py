@@ -1,0 +1,109 @@
+"""Wake-ups inside the process, and the news that operators tail. Always sent after the commit they speak of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from syncd.runtime.clock import Clock
+
+_log = structlog.get_logger("syncd")
+
+BACKLOG = 500
+"""News kept for those who start to tail; a reader that falls this far behind misses the oldest."""
+
+
+class Bell:
+    """Rings once for all who wait; ringing before anyone waits is remembered."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        self._event.set()
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Whether it rang within the time; it is quiet again afterwards."""
+        try:
+            await asyncio.wait_for(self._event.wait(), seconds)
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    at: int
+    event: str
+    level: str = "info"
+    connection: str = ""
+    entity: str = ""
+    record_id: str = ""
+    correlation_id: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Signals:
+    """The daemon's bells and its news."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.staged = Bell()
+        """Something waits to be folded."""
+        self.timers = Bell()
+        """A timer was set."""
+        self._hints: dict[str, Bell] = {}
+        self._due: dict[str, Bell] = {}
+        self.folding_behind = False
+        """More is staged than one fold takes: deliveries may linger to travel together."""
+        self._clock = clock
+        self._recent: deque[News] = deque(maxlen=BACKLOG)
+        self._readers: set[asyncio.Queue[News]] = set()
+
+    def hints(self, connection: str) -> Bell:
+        """Hints of the connection wait to be read."""
+        return self._hints.setdefault(connection, Bell())
+
+    def due(self, connection: str) -> Bell:
+        """Deliveries to the connection are due."""
+        return self._due.setdefault(connection, Bell())
+
+    def ring_staged(self) -> None:
+        """After a commit that staged changes."""
+        self.staged.ring()
+        for bell in self._hints.values():
+            bell.ring()
+
+    def tell(
+        self, event: str, *, level: str = "info", connection: str = "", entity: str = "", record_id: str = "",
+        correlation_id: str = "", **detail: Any,
+    ) -> None:  # fmt: skip
+        """Log an event and show it to whoever tails."""
+        news = News(self._clock.now_ms(), event, level, connection, entity, record_id, correlation_id, detail)
+        context = {"connection": connection, "entity": entity, "record_id": record_id, "correlation_id": correlation_id}
+        getattr(_log, level)(event, **{key: value for key, value in context.items() if value}, **detail)
+        self._recent.append(news)
+        for queue in self._readers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(news)
+
+    async def follow(self, *, recent: int = 50) -> AsyncIterator[News]:
+        """Recent news, then what comes. A slow reader loses the oldest, never holds up the daemon."""
+        queue: asyncio.Queue[News] = asyncio.Queue(BACKLOG)
+        for news in list(self._recent)[-recent:] if recent else ():
+            queue.put_nowait(news)
+        self._readers.add(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._readers.discard(queue)
+
+    def recent(self, count: int) -> list[News]:
+        return list(self._recent)[-count:]
