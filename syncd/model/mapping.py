@@ -171,3 +171,9 @@ def encode_item(child: ChildMapping, item: Fields) -> dict[str, Raw]:
         if part.field in item:
             values.update(zip(part.paths, part.lens.encode(item[part.field]), strict=True))
     return values
+
+
+def pluck_text(data: Mapping[str, Any], path: str) -> str:
+    """The text at a dotted path; empty where there is none."""
+    value = pluck(data, path)
+    return value if isinstance(value, str) else ""

@@ -31,9 +31,10 @@ def save_cursor(
 ) -> None:
     """Advance a cursor; ``seen`` adds to what it has seen. In the transaction that stages what it passed."""
     tx.execute(
-        "INSERT INTO cursors (connection, object, kind, cursor, finished, seen, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (connection, object, kind) DO UPDATE SET cursor = excluded.cursor, finished = excluded.finished, "
-        "seen = cursors.seen + excluded.seen, updated_at = excluded.updated_at",
+        "INSERT INTO cursors (connection, object, kind, cursor, finished, seen, updated_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (connection, object, kind) DO UPDATE SET "
+        "cursor = excluded.cursor, finished = excluded.finished, seen = cursors.seen + excluded.seen, "
+        "updated_at = excluded.updated_at",
         (connection, object_, kind, text, finished, seen, now),
     )
 
@@ -79,7 +80,8 @@ def set_pause(tx: Tx, target: str, now: int, who: str, why: str, *, paused: bool
 def count(tx: Tx, amounts: Mapping[str, int]) -> None:
     """Add to counters."""
     tx.executemany(
-        "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+        "INSERT INTO counters (name, value) VALUES (?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
         [(name, amount) for name, amount in amounts.items() if amount],
     )
 

@@ -164,7 +164,8 @@ def of_records(tx: Tx, record_ids: Sequence[str], connection: str, object_: str)
     """Deliveries by record id."""
     found: dict[str, Delivery] = {}
     for part in chunks(record_ids):
-        sql = f"SELECT {_COLUMNS} FROM deliveries WHERE connection = ? AND object = ? AND record_id IN ({marks(len(part))})"
+        chosen = f"connection = ? AND object = ? AND record_id IN ({marks(len(part))})"
+        sql = f"SELECT {_COLUMNS} FROM deliveries WHERE {chosen}"
         for row in tx.execute(sql, (connection, object_, *part)):
             found[row[1]] = _delivery(row)
     return found

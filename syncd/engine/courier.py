@@ -1,0 +1,194 @@
+"""The courier: takes deliveries to one connection, a batch a call, several calls at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+from syncd.engine import deliver
+from syncd.engine.deliver import Batch, Settled
+from syncd.engine.flows import Flows
+from syncd.engine.health import Health
+from syncd.engine.signals import Signals
+from syncd.model.change import Lane
+from syncd.model.delivery import Delivery
+from syncd.model.failure import Remedy
+from syncd.runtime.clock import World
+from syncd.runtime.metrics import Metrics
+from syncd.runtime.service import Service
+from syncd.store import deliveries, links
+from syncd.store.database import Database, Tx
+from syncd.systems.contract import Snapshot, VendorError
+
+LINGER_SECONDS = 0.25
+"""While more is staged than one fold takes, a delivery may wait this long for company: one call for a hundred."""
+IDLE_SECONDS = 30.0
+"""The table is looked at this often even if no bell rings."""
+
+
+class Courier(Service):
+    """One of a connection's couriers. All of them share the connection's bell; a claim keeps them apart."""
+
+    def __init__(
+        self, connection: str, number: int, *, database: Database, flows: Flows, signals: Signals, health: Health,
+        metrics: Metrics, world: World,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.name = f"courier:{connection}:{number}"
+        self._connection = connection
+        self._database = database
+        self._flows = flows
+        self._signals = signals
+        self._health = health
+        self._metrics = metrics
+        self._world = world
+        self._system = flows.systems[connection]
+
+    async def run(self) -> None:
+        while not self.stopping.is_set():
+            if not self._health.open(self._connection) or not await self.step():
+                await self._rest()
+
+    async def step(self) -> bool:
+        """Deliver one batch; whether there was one."""
+        if await self._look():
+            return True
+        await self._linger()
+        now = self._world.clock.now_ms()
+        paused = self._health.paused_objects(self._connection)
+        batch = await self._database.write(
+            partial(
+                deliver.claim, flows=self._flows, connection=self._connection, now=now,
+                limit=self._system.capabilities.write_batch, paused=paused,
+            )
+        )  # fmt: skip
+        if batch is None:
+            return False
+        if batch.unchanged or batch.died:
+            self._metrics.deliveries_ended(self._connection, batch.mapping.object, "unchanged", batch.unchanged)
+            self._metrics.deliveries_ended(self._connection, batch.mapping.object, "dead", batch.died)
+        if batch.sends:
+            await self._send(batch)
+        return True
+
+    async def _send(self, batch: Batch) -> None:
+        started = self._world.clock.now_ms()
+        # The signal to stop does not reach a call on its way: its verdict is recorded first.
+        verdicts = await self._system.write(batch.mapping, [one.write for one in batch.sends], batch.lane)
+        chance = self._world.dice.random()
+        settled = await self._database.write(
+            partial(
+                deliver.settle, flows=self._flows, batch=batch, verdicts=verdicts, now=self._world.clock.now_ms(),
+                started=started, chance=chance,
+            )
+        )  # fmt: skip
+        self._announce(batch, settled, started)
+
+    def _announce(self, batch: Batch, settled: Settled, started: int) -> None:
+        now = self._world.clock.now_ms()
+        place = (self._connection, batch.mapping.object)
+        for one in settled.delivered:
+            self._metrics.delivered(*place, (now - one.since_at) / 1000)
+            self._signals.tell(
+                "delivery.done", connection=self._connection, entity=one.entity, record_id=one.record_id,
+                correlation_id=one.correlation_id, object=one.object, seconds=round((now - one.since_at) / 1000, 3),
+            )  # fmt: skip
+        for event, rows in (("delivery.dead", settled.died), ("delivery.retry", settled.retried)):
+            for one, failure in rows:
+                self._signals.tell(
+                    event, level="warning" if event == "delivery.dead" else "info", connection=self._connection,
+                    entity=one.entity, record_id=one.record_id, correlation_id=one.correlation_id, object=one.object,
+                    code=failure.code, remedy=failure.remedy,
+                )  # fmt: skip
+        self._metrics.deliveries_ended(*place, "dead", len(settled.died))
+        self._metrics.deliveries_ended(*place, "retry", len(settled.retried))
+        self._metrics.delivery_duration(self._connection, (now - started) / 1000)
+        if settled.stop is not None:
+            self._health.stopped(self._connection, settled.stop)
+        elif settled.delivered:
+            self._health.succeeded(self._connection)
+        elif settled.retried:
+            self._health.failed(self._connection, settled.retried[0][1])
+        if settled.hinted:
+            self._signals.ring_staged()
+        if settled.again or settled.released:
+            self._signals.due(self._connection).ring()
+
+    # --- unknown deliveries ------------------------------------------------------------------------------------
+
+    async def _look(self) -> bool:
+        """Look up deliveries whose fate is not known; whether there were any."""
+        now = self._world.clock.now_ms()
+        rows, external = await self._database.read(partial(_unknown, connection=self._connection, now=now))
+        if not rows:
+            return False
+        mapping = self._flows.mapping(self._connection, rows[0].object)
+        if mapping is None:
+            return False
+        lane = min(one.lane for one in rows)
+        try:
+            created = [one.record_id for one in rows if one.record_id not in external]
+            found: dict[str, Snapshot] = dict(await self._system.find(mapping, created, lane)) if created else {}
+            if external:
+                read = await self._system.read(mapping, list(external.values()), lane)
+                found |= {record: read.found[one] for record, one in external.items() if one in read.found}
+        except VendorError as error:
+            self._health.failed(self._connection, error.failure)
+            if error.failure.remedy is Remedy.STOP:
+                self._health.stopped(self._connection, error.failure)
+            await self.pause(error.failure.retry_after_seconds or 1.0)
+            return False
+        await self._database.write(
+            partial(deliver.settle_look, mapping=mapping, rows=rows, found=found, now=self._world.clock.now_ms())
+        )
+        self._signals.ring_staged()
+        return True
+
+    # --- resting -----------------------------------------------------------------------------------------------
+
+    async def _linger(self) -> None:
+        """Let more come together while folds are still behind, unless somebody urgent waits."""
+        if not self._signals.folding_behind:
+            return
+        enough = self._system.capabilities.write_batch
+        waiting, urgent = await self._database.read(partial(_waiting, connection=self._connection))
+        if waiting < enough and not urgent:
+            await self.pause(LINGER_SECONDS)
+
+    async def _rest(self) -> None:
+        now = self._world.clock.now_ms()
+        due = await self._database.read(partial(deliveries.next_due, connection=self._connection, now=now))
+        seconds = IDLE_SECONDS if due is None else min(IDLE_SECONDS, max(0.0, (due - now) / 1000))
+        if not self._health.open(self._connection):
+            seconds = max(seconds, 1.0)
+        bell = asyncio.ensure_future(self._signals.due(self._connection).wait(seconds))
+        stop = asyncio.ensure_future(self.stopping.wait())
+        try:
+            await asyncio.wait({bell, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in (bell, stop):
+                one.cancel()
+            await asyncio.gather(bell, stop, return_exceptions=True)
+
+
+def _unknown(tx: Tx, connection: str, now: int) -> tuple[Sequence[Delivery], dict[str, str]]:
+    """Unknown deliveries that are due, with the vendor's ids of those that are linked."""
+    rows = deliveries.due(tx, connection, now, 100, state="unknown")
+    if not rows:
+        return (), {}
+    linked = links.of_records(tx, [one.record_id for one in rows])
+    external = {}
+    for one in rows:
+        link = linked.get(one.record_id, {}).get((connection, one.object))
+        if link is not None:
+            external[one.record_id] = link.external_id
+    return rows, external
+
+
+def _waiting(tx: Tx, connection: str) -> tuple[int, bool]:
+    count, lane = tx.execute(
+        "SELECT count(*), min(lane) FROM (SELECT lane FROM deliveries WHERE connection = ? AND state = 'waiting' LIMIT 200)",
+        (connection,),
+    ).fetchone()
+    return int(count), lane == Lane.OPERATOR

@@ -1,0 +1,355 @@
+"""Deliver: claim what is due, compute the diff now, write, record every verdict.
+
+Two units of work around one call of the system: :func:`claim` before it, :func:`settle` after it. Between them the
+rows stand as ``sending``, so that a crash in the middle is known for what it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from syncd.engine.flows import Flows
+from syncd.engine.plan import Blocked, InStep, Plan, Send, Unfit, plan
+from syncd.engine.verdict import Next, after_failure
+from syncd.model.change import Change, ChangeKind, Channel, Lane
+from syncd.model.delivery import Delivery, DeliveryState, Outcome
+from syncd.model.diff import compare
+from syncd.model.failure import Failure, Remedy, fingerprint
+from syncd.model.mapping import DecodeError, ObjectMapping, decode
+from syncd.model.record import Link, Record
+from syncd.model.value import Value
+from syncd.store import books, changes, deliveries, letters, links, records
+from syncd.store.database import Tx
+from syncd.store.deliveries import Attempt, Move
+from syncd.store.letters import DeadLetter
+from syncd.systems.contract import Snapshot, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Claimed deliveries of one object, ready to send."""
+
+    mapping: ObjectMapping
+    lane: Lane
+    sends: Sequence[Send]
+    settled: int = 0
+    """Deliveries that ended in the claim: in step, blocked, or unfit."""
+    unchanged: int = 0
+    died: int = 0
+
+
+@dataclass(slots=True)
+class Settled:
+    """What a settlement did; for wake-ups, metrics and the tail."""
+
+    delivered: list[Delivery] = field(default_factory=list)
+    again: int = 0
+    died: list[tuple[Delivery, Failure]] = field(default_factory=list)
+    retried: list[tuple[Delivery, Failure]] = field(default_factory=list)
+    released: int = 0
+    hinted: bool = False
+    stop: Failure | None = None
+
+
+def claim(tx: Tx, flows: Flows, connection: str, now: int, limit: int, paused: Sequence[str]) -> Batch | None:
+    """Take what is due, plan it, and mark as ``sending`` what must be written. ``None`` when nothing is due."""
+    rows = deliveries.due(tx, connection, now, limit, paused=paused)
+    if not rows:
+        return None
+    mapping = flows.mapping(connection, rows[0].object)
+    if mapping is None:
+        reason = "its mapping was removed from the configuration"
+        deliveries.move(tx, [Move(one.id, DeliveryState.HELD, now, reason=reason) for one in rows])
+        return Batch(_nowhere(rows[0]), rows[0].lane, (), settled=len(rows))
+    plans = _plans(tx, flows, mapping, rows)
+    sends = [one for one in plans if isinstance(one, Send)]
+    deliveries.claim(tx, [one.delivery.id for one in sends], now)
+    unfit = [one for one in plans if isinstance(one, Unfit)]
+    _end_in_claim(tx, plans, unfit, now)
+    unchanged = sum(isinstance(one, InStep) for one in plans)
+    books.count(tx, {"unchanged": unchanged})
+    lane = min((one.delivery.lane for one in sends), default=Lane.BULK)
+    return Batch(mapping, lane, sends, len(plans) - len(sends), unchanged, len(unfit))
+
+
+def _nowhere(row: Delivery) -> ObjectMapping:
+    return ObjectMapping(row.entity, row.connection, row.object, ())
+
+
+def _plans(tx: Tx, flows: Flows, mapping: ObjectMapping, rows: Sequence[Delivery]) -> list[Plan]:
+    loaded = records.load(tx, [one.record_id for one in rows])
+    wanted = {one.record_id for one in rows}
+    references = [one.field for one in mapping.relations] + [one.field for one in mapping.fields if one.references]
+    for record in loaded.values():
+        wanted.update(str(record.fields[name]) for name in references if record.fields.get(name))
+    linked = links.of_records(tx, sorted(wanted))
+
+    def link_of(record_id: str, object_: str) -> Link | None:
+        if record_id not in linked:
+            linked.update(links.of_records(tx, [record_id]))
+        return linked.get(record_id, {}).get((mapping.connection, object_))
+
+    def creates(object_: str) -> bool:
+        return flows.creates(mapping.connection, object_)
+
+    return [
+        plan(mapping, one, loaded[one.record_id], link_of(one.record_id, mapping.object), link_of, creates)
+        for one in rows
+    ]
+
+
+def _end_in_claim(tx: Tx, plans: Sequence[Plan], unfit: Sequence[Unfit], now: int) -> None:
+    moves: list[Move] = []
+    in_step: list[int] = []
+    for one in plans:
+        match one:
+            case InStep(delivery):
+                moves.append(Move(delivery.id, DeliveryState.DONE, now, reason="in step"))
+                in_step.append(delivery.id)
+            case Blocked(delivery, parent):
+                moves.append(
+                    Move(delivery.id, DeliveryState.BLOCKED, now, parent_id=parent, reason=f"waits for {parent}")
+                )
+            case Unfit(delivery, problems):
+                reason = "; ".join(f"{name}: {why}" for name, why in problems.items())
+                moves.append(Move(delivery.id, DeliveryState.DEAD, now, attempt=True, reason=reason))
+    deliveries.move(tx, moves)
+    letters.resolve_deliveries(tx, in_step, now)
+    letters.put(
+        tx,
+        [
+            _letter(one.delivery, Failure(Remedy.ASK, "encode", "; ".join(one.problems.values()),
+                                          fields=tuple(one.problems)), now)
+            for one in unfit
+        ],
+    )  # fmt: skip
+
+
+def settle(
+    tx: Tx, flows: Flows, batch: Batch, verdicts: Sequence[Verdict], now: int, started: int, chance: float
+) -> Settled:
+    """Record every verdict: links and shadows, states, attempts, dead letters, parents released."""
+    return _Settlement(tx, flows, batch.mapping, now, chance).run(batch, verdicts, now - started)
+
+
+class _Settlement:
+    def __init__(self, tx: Tx, flows: Flows, mapping: ObjectMapping, now: int, chance: float) -> None:
+        self._tx = tx
+        self._flows = flows
+        self._mapping = mapping
+        self._now = now
+        self._chance = chance
+        self._links: list[Link] = []
+        self._moves: list[Move] = []
+        self._letters: list[DeadLetter] = []
+        self._attempts: list[Attempt] = []
+        self._hints: list[Change] = []
+        self._parents: list[str] = []
+        self._result = Settled()
+
+    def run(self, batch: Batch, verdicts: Sequence[Verdict], duration_ms: int) -> Settled:
+        told = {one.key: one for one in verdicts}
+        ids = [one.record.id for one in batch.sends]
+        # A fold may have run while the call was on its way.
+        current = records.load(self._tx, ids)
+        linked = links.of_records(self._tx, ids)
+        place = (self._mapping.connection, self._mapping.object)
+        owners = links.of_objects(
+            self._tx,
+            *place,
+            [one.external_id or (one.failure.existing_id or "" if one.failure else "") for one in verdicts],
+        )
+        for send in batch.sends:
+            verdict = told.get(send.record.id) or _no_verdict(send)
+            link = linked.get(send.record.id, {}).get(place)
+            self._one(send, verdict, current[send.record.id], link, owners)
+            self._attempt(send, verdict, duration_ms)
+        self._save()
+        return self._result
+
+    def _one(self, send: Send, verdict: Verdict, record: Record, link: Link | None, owners: Mapping[str, Link]) -> None:
+        if verdict.outcome is Outcome.APPLIED or verdict.main_applied:
+            link = self._link_after(send, verdict, link, whole=verdict.outcome is Outcome.APPLIED)
+            self._links.append(link)
+            if not (send.link and send.link.external_id == link.external_id):
+                self._parents.append(record.id)
+        if verdict.outcome is not Outcome.FAILED:
+            self._applied(send.delivery, record, link)
+        else:
+            failure = verdict.failure or Failure(Remedy.LOOK, "no-verdict", "the vendor said nothing of this input")
+            self._failed(send, failure, link, owners)
+
+    def _applied(self, delivery: Delivery, record: Record, link: Link | None) -> None:
+        if compare(self._mapping, record, link):
+            # The record moved on while the call was on its way.
+            self._moves.append(Move(delivery.id, DeliveryState.WAITING, self._now, due_at=self._now))
+            self._result.again += 1
+            return
+        self._moves.append(Move(delivery.id, DeliveryState.DONE, self._now))
+        self._result.delivered.append(delivery)
+
+    def _failed(self, send: Send, failure: Failure, link: Link | None, owners: Mapping[str, Link]) -> None:
+        delivery = send.delivery
+        step = after_failure(delivery, failure, self._now, self._chance)
+        if step.link:
+            owner = owners.get(step.link)
+            if owner is not None and owner.record_id != delivery.record_id and not owner.gone:
+                text = f"{self._mapping.name} {step.link} belongs to {owner.record_id} already: {failure.message}"
+                failure = replace(failure, remedy=Remedy.ASK, code="identity-taken", message=text)
+                step = Next(DeliveryState.DEAD, attempt=True, letter=True)
+            else:
+                self._links.append(_bare_link(delivery, step.link))
+                self._parents.append(delivery.record_id)
+        if step.gone and link is not None:
+            self._links.append(replace(link, gone=True))
+        if step.reread:
+            self._hint(delivery, step.link or (link.external_id if link else ""))
+        reason = f"{failure.code}: {failure.message}"[:500]
+        self._moves.append(Move(delivery.id, step.state, self._now, step.due_at, step.attempt, reason=reason))
+        if step.stop:
+            self._result.stop = failure
+        if step.letter:
+            self._letters.append(_letter(delivery, failure, self._now))
+            self._result.died.append((delivery, failure))
+        elif step.state is not DeliveryState.DONE:
+            self._result.retried.append((delivery, failure))
+
+    def _link_after(self, send: Send, verdict: Verdict, link: Link | None, *, whole: bool) -> Link:
+        """The shadow after a write: what we sent, corrected by what the vendor says it stored."""
+        fields = send.record.fields
+        plain = {item.field for item in self._mapping.writable()}
+        written = {name: fields[name] for name in send.diff.names if whole or name in plain}
+        stored = self._stored(verdict.snapshot)
+        base = link or Link(send.record.id, self._mapping.connection, self._mapping.object, verdict.external_id, {})
+        sent = {name: value for name, value in base.sent.items() if name not in written}
+        sent |= {name: value for name, value in written.items() if name in stored and stored[name] != value}
+        children = {**base.children, **verdict.children}
+        if whole:
+            removed = {key for part in send.write.children for key in part.remove}
+            children = {key: value for key, value in children.items() if key not in removed}
+        return replace(
+            base, external_id=verdict.external_id or base.external_id, sent=sent,
+            shadow={**base.shadow, **written, **{k: v for k, v in stored.items() if k in written}}, children=children,
+            version=verdict.snapshot.version if verdict.snapshot else base.version,
+            modified_at=max(base.modified_at, verdict.snapshot.modified_at if verdict.snapshot else 0), gone=False,
+        )  # fmt: skip
+
+    def _stored(self, snapshot: Snapshot | None) -> dict[str, Value]:
+        if snapshot is None:
+            return {}
+        entity = self._flows.entities[self._mapping.entity]
+        references = {item.field for item in self._mapping.fields if item.references}
+        try:
+            told = decode(entity, self._mapping, snapshot.data, partial=True)
+        except DecodeError as error:
+            # The vendor stored something our lens cannot read: what we sent stands as the shadow.
+            readable = replace(
+                self._mapping, fields=tuple(f for f in self._mapping.fields if f.field not in error.problems)
+            )
+            told = decode(entity, readable, snapshot.data, partial=True)
+        return {name: value for name, value in told.items() if name not in references}
+
+    def _hint(self, delivery: Delivery, external_id: str) -> None:
+        self._hints.append(
+            Change(
+                connection=delivery.connection, object=delivery.object, external_id=external_id,
+                kind=ChangeKind.HINT, channel=Channel.POLL, lane=delivery.lane, received_at=self._now,
+                dedupe_key=f"reread:{delivery.id}:{delivery.attempts}:{self._now}",
+                correlation_id=delivery.correlation_id,
+            )
+        )  # fmt: skip
+
+    def _attempt(self, send: Send, verdict: Verdict, duration_ms: int) -> None:
+        failure, delivery = verdict.failure, send.delivery
+        self._attempts.append(
+            Attempt(
+                delivery.id, delivery.record_id, delivery.connection, delivery.object, self._now, duration_ms,
+                send.diff.action, verdict.outcome, send.diff.names, _sent(send),
+                code=failure.code if failure else "", message=failure.message if failure else "",
+                status=failure.status if failure else 0, reply=failure.reply if failure else "",
+                correlation_id=delivery.correlation_id,
+            )
+        )  # fmt: skip
+
+    def _save(self) -> None:
+        tx, result = self._tx, self._result
+        links.save(tx, self._links)
+        deliveries.move(tx, self._moves)
+        deliveries.add_attempts(tx, self._attempts)
+        letters.put(tx, self._letters)
+        letters.resolve_deliveries(tx, [one.id for one in result.delivered], self._now)
+        if self._parents:
+            result.released = deliveries.release(tx, self._parents, self._mapping.connection)
+        if self._hints:
+            changes.stage(tx, self._hints)
+            result.hinted = True
+        books.count(tx, Counter(delivered=len(result.delivered), retries=len(result.retried), died=len(result.died)))
+
+
+def settle_look(
+    tx: Tx, mapping: ObjectMapping, rows: Sequence[Delivery], found: Mapping[str, Snapshot], now: int
+) -> int:
+    """Unknown deliveries were looked up: link what exists, and let all of them be compared and sent again."""
+    linked = links.of_records(tx, [one.record_id for one in rows])
+    hints: list[Change] = []
+    parents: list[str] = []
+    for one in rows:
+        snapshot = found.get(one.record_id)
+        place = (mapping.connection, mapping.object)
+        if snapshot is None:
+            continue
+        if place not in linked.get(one.record_id, {}):
+            links.save(tx, [_bare_link(one, snapshot.external_id)])
+            parents.append(one.record_id)
+        # Folding what stands there makes the shadow true before anything is written again.
+        hints.append(
+            Change(
+                connection=mapping.connection, object=mapping.object, external_id=snapshot.external_id,
+                kind=ChangeKind.STATE, channel=Channel.POLL, dedupe_key=f"look:{one.id}:{one.attempts}:{now}",
+                received_at=now, occurred_at=snapshot.modified_at, version=snapshot.version,
+                payload=dict(snapshot.data), lane=one.lane, correlation_id=one.correlation_id,
+            )
+        )  # fmt: skip
+    changes.stage(tx, hints)
+    deliveries.release(tx, parents, mapping.connection)
+    seen = {one.record_id for one in rows if one.record_id in found}
+    deliveries.move(
+        tx,
+        [
+            Move(one.id, DeliveryState.WAITING, now, due_at=now + (500 if one.record_id in seen else 0),
+                 reason="looked up: it is there" if one.record_id in seen else "looked up: it is not there")
+            for one in rows
+        ],
+    )  # fmt: skip
+    return len(seen)
+
+
+def _bare_link(delivery: Delivery, external_id: str) -> Link:
+    """The record is that object; what stands there is not known yet, so the merge begins without a base."""
+    return Link(delivery.record_id, delivery.connection, delivery.object, external_id, {})
+
+
+def _no_verdict(send: Send) -> Verdict:
+    failure = Failure(Remedy.LOOK, "no-verdict", "the system said nothing of this write")
+    return Verdict(send.record.id, Outcome.FAILED, failure=failure)
+
+
+def _sent(send: Send) -> dict[str, object]:
+    sent: dict[str, object] = dict(send.write.values)
+    if send.write.relations:
+        sent["associations"] = [f"{one.object} {one.external_id}" for one in send.write.relations]
+    for part in send.write.children:
+        sent[part.object] = {one.key: dict(one.values) for one in part.upsert} | dict.fromkeys(part.remove)
+    return sent
+
+
+def _letter(delivery: Delivery, failure: Failure, now: int) -> DeadLetter:
+    return DeadLetter(
+        kind="delivery", subject=str(delivery.id), entity=delivery.entity, connection=delivery.connection,
+        object=delivery.object, fingerprint=fingerprint(delivery.connection, delivery.object, failure),
+        code=failure.code, message=failure.message, at=now, change_id=delivery.change_id, delivery_id=delivery.id,
+        record_id=delivery.record_id, fields=failure.fields, attempts=delivery.attempts + 1,
+        detail={"status": failure.status, "reply": failure.reply}, correlation_id=delivery.correlation_id,
+    )  # fmt: skip

@@ -1,0 +1,143 @@
+"""The plan of one delivery: what to write now, computed when it is sent. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from syncd.model.delivery import Action, Delivery
+from syncd.model.diff import Diff, compare
+from syncd.model.lens import LensError, Raw
+from syncd.model.mapping import ChildMapping, DecodeError, ObjectMapping, encode, encode_item
+from syncd.model.record import Link, Record
+from syncd.model.value import Value
+from syncd.systems.contract import ChildrenWrite, ChildWrite, RelationWrite, Write
+
+LinkOf = Callable[[str, str], Link | None]
+"""Record id and object to the link in the connection that is written to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write this."""
+
+    delivery: Delivery
+    record: Record
+    link: Link | None
+    diff: Diff
+    write: Write
+
+
+@dataclass(frozen=True, slots=True)
+class InStep:
+    """Nothing differs any more."""
+
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """The parent must be linked first."""
+
+    delivery: Delivery
+    parent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A value cannot be written in the vendor's form."""
+
+    delivery: Delivery
+    problems: Mapping[str, str]
+
+
+Plan = Send | InStep | Blocked | Unfit
+
+
+def plan(
+    mapping: ObjectMapping,
+    delivery: Delivery,
+    record: Record,
+    link: Link | None,
+    link_of: LinkOf,
+    creates: Callable[[str], bool],
+) -> Plan:
+    """What to do with one delivery. ``creates`` tells whether syncd itself makes objects of a kind, so that waiting
+    for a parent ends."""
+    diff = compare(mapping, record, link)
+    if not diff:
+        return InStep(delivery)
+    names = frozenset(diff.names)
+    relations: list[RelationWrite] = []
+    for relation in mapping.relations:
+        parent_id = record.fields.get(relation.field)
+        if relation.field not in names or not parent_id:
+            continue
+        parent = link_of(str(parent_id), relation.object)
+        if parent is None or parent.gone:
+            if parent is None and creates(relation.object):
+                return Blocked(delivery, str(parent_id))
+            continue
+        relations.append(RelationWrite(relation.object, parent.external_id, relation.type_id))
+        relations.extend(_former(relation.field, relation.object, relation.type_id, link, parent, link_of))
+    try:
+        values = _values(mapping, record, diff, link_of)
+        children = tuple(_children(child, record, link) for child in mapping.children if child.field in names)
+    except DecodeError as error:
+        return Unfit(delivery, error.problems)
+    except LensError as error:
+        return Unfit(delivery, {"items": str(error)})
+    return Send(
+        delivery, record, link, diff,
+        Write(
+            key=record.id, action=diff.action, values=values, external_id=link.external_id if link else "",
+            version=link.version if link else "", current=_current(mapping, link), relations=tuple(relations),
+            children=children,
+        ),
+    )  # fmt: skip
+
+
+def _former(
+    field: str, object_: str, type_id: int, link: Link | None, parent: Link, link_of: LinkOf
+) -> list[RelationWrite]:
+    """The association that the new one replaces."""
+    before = link.shadow.get(field) if link else None
+    former = link_of(str(before), object_) if before else None
+    if former is None or former.external_id == parent.external_id:
+        return []
+    return [RelationWrite(object_, former.external_id, type_id, remove=True)]
+
+
+def _values(mapping: ObjectMapping, record: Record, diff: Diff, link_of: LinkOf) -> dict[str, Raw]:
+    fields: dict[str, Value] = dict(record.fields)
+    for item in mapping.fields:
+        if item.references and fields.get(item.field):
+            target = link_of(str(fields[item.field]), item.references)
+            fields[item.field] = target.external_id if target and not target.gone else None
+    values = encode(mapping, fields, diff.names)
+    return {**mapping.constants, **values} if diff.action is Action.CREATE else values
+
+
+def _current(mapping: ObjectMapping, link: Link | None) -> dict[str, Raw] | None:
+    """What the vendor holds, raw, as far as the shadow tells."""
+    if link is None:
+        return None
+    plain = {item.field for item in mapping.fields if not item.references}
+    try:
+        return encode(mapping, link.shadow, plain)
+    except DecodeError:
+        return None
+
+
+def _children(child: ChildMapping, record: Record, link: Link | None) -> ChildrenWrite:
+    """Only items that differ from the shadow are written; those that are gone are removed."""
+    items = {item["key"]: item for item in record.fields.get(child.field) or ()}
+    held = {item["key"]: item for item in (link.shadow.get(child.field) or () if link else ())}
+    known = dict(link.children) if link else {}
+    upsert = tuple(
+        ChildWrite(key, encode_item(child, item), known.get(key, ""))
+        for key, item in items.items()
+        if held.get(key) != item or key not in known
+    )
+    remove = {key: external_id for key, external_id in known.items() if key not in items}
+    return ChildrenWrite(child.object, child.type_id, upsert, remove)

@@ -1,0 +1,67 @@
+"""What a verdict means for a delivery: the next state, decided apart from the act. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from syncd.model.backoff import MAX_ATTEMPTS, delay_seconds
+from syncd.model.delivery import Delivery, DeliveryState
+from syncd.model.failure import Failure, Remedy
+
+LOOK_DELAY_MS = 2000
+"""An unknown write is looked up after this: vendors' reads trail their writes."""
+REREAD_DELAY_MS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Where a failed delivery goes."""
+
+    state: DeliveryState
+    due_at: int = 0
+    attempt: bool = False
+    letter: bool = False
+    """A human must see it."""
+    reread: bool = False
+    """Read the vendor's object and fold it first."""
+    gone: bool = False
+    """The vendor's object no longer exists."""
+    link: str = ""
+    """The vendor's object that this record is, as the vendor told."""
+    stop: bool = False
+    """The whole connection is unusable."""
+
+
+def after_failure(delivery: Delivery, failure: Failure, now: int, chance: float) -> Next:
+    """The table of remedies. ``chance`` in [0, 1) spreads retries."""
+    attempts = delivery.attempts + 1
+    delay = int(1000 * delay_seconds(attempts, chance))
+    if failure.retry_after_seconds is not None:
+        delay = int(1000 * failure.retry_after_seconds * (1 + 0.1 * chance))
+    exhausted = attempts >= MAX_ATTEMPTS
+    match failure.remedy:
+        case Remedy.WAIT:
+            return Next(DeliveryState.WAITING, now + max(delay, 50))
+        case Remedy.STOP:
+            return Next(DeliveryState.WAITING, now + max(delay, 5000), stop=True)
+        case Remedy.ASK:
+            return Next(DeliveryState.DEAD, attempt=True, letter=True)
+        case Remedy.GONE:
+            return Next(DeliveryState.DONE, gone=True)
+        case Remedy.LINK if failure.existing_id:
+            return Next(
+                DeliveryState.DEAD if exhausted else DeliveryState.WAITING, now + REREAD_DELAY_MS, attempt=True,
+                letter=exhausted, link=failure.existing_id, reread=not exhausted,
+            )  # fmt: skip
+        case Remedy.REREAD:
+            return Next(
+                DeliveryState.DEAD if exhausted else DeliveryState.WAITING, now + REREAD_DELAY_MS, attempt=True,
+                letter=exhausted, reread=not exhausted,
+            )  # fmt: skip
+        case Remedy.LOOK:
+            state = DeliveryState.DEAD if exhausted else DeliveryState.UNKNOWN
+            return Next(state, now + max(LOOK_DELAY_MS, 0), attempt=True, letter=exhausted)
+        case _:
+            # RETRY, and REFRESH or SPLIT that the system could not carry out itself.
+            state = DeliveryState.DEAD if exhausted else DeliveryState.WAITING
+            return Next(state, now + delay, attempt=True, letter=exhausted)
