@@ -1,0 +1,179 @@
+"""Polls and scans: pages of a resource in an order that loses nothing.
+
+A **poll** walks the compound keyset ``(lastModifiedAt, id)``. A *round* is one walk from the start to the present:
+within it each page goes on exactly where the last one ended, so rows with equal times are not lost between pages.
+Writes become visible out of the order of their times, so each new round starts ``overlap_seconds`` before the
+point up to which everything is known to have been visible. That point is the newest row met, but for a round of
+several pages no later than the vendor's clock when the round began: what became visible behind the walk while it
+went on is met in the next round. Only the vendor's clock counts, never ours.
+
+Rows met twice are the caller's to drop: the dedupe key of a polled change is ``<object>:<id>:<version>``.
+
+A **scan** walks ``id``, which writes never change. Deletions show in neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from syncd.model.change import Lane
+from syncd.model.failure import Failure, Remedy
+from syncd.model.mapping import ObjectMapping
+from syncd.model.value import InvalidValueError, instant_from_ms, instant_to_ms
+from syncd.systems.commercetools.client import Client
+from syncd.systems.commercetools.query import Query, Rows, query
+from syncd.systems.commercetools.resources import bad_response, expansions, resource_of, snapshot
+from syncd.systems.contract import Page, Snapshot, VendorError
+
+EPOCH: Final = "1970-01-01T00:00:00.000Z"
+_ORDER: Final = ("lastModifiedAt asc", "id asc")
+_AFTER: Final = "lastModifiedAt > :at or (lastModifiedAt = :at and id > :id)"
+
+
+@dataclass(frozen=True, slots=True)
+class PollCursor:
+    at: str
+    """``lastModifiedAt`` in the vendor's own writing: of the last row met while ``walking``, otherwise the point
+    from which the next round steps back by the overlap."""
+    id: str = ""
+    """Of the last row met, while walking."""
+    walking: bool = False
+    begun: str = ""
+    """The vendor's clock when the round began; empty where it is unknown or makes no sense beside the rows."""
+    floor: str = ""
+    """``at`` of the cursor the round began with: the next round never starts before it."""
+
+    def encode(self) -> str:
+        members: dict[str, Any] = {"at": self.at}
+        if self.walking:
+            members |= {"id": self.id, "begun": self.begun, "floor": self.floor}
+        return orjson.dumps(members).decode()
+
+    @classmethod
+    def decode(cls, text: str) -> PollCursor:
+        members = _members(text)
+        at = members.get("at")
+        if not isinstance(at, str):
+            raise _bad_cursor()
+        _ms(at)
+        rest = [members.get(name, "") for name in ("id", "begun", "floor")]
+        if not all(isinstance(one, str) for one in rest):
+            raise _bad_cursor()
+        return cls(at, rest[0], "id" in members, rest[1], rest[2])
+
+
+async def poll(client: Client, mapping: ObjectMapping, text: str | None, lane: Lane) -> Page:
+    """The next page of changes. Without a cursor: no rows yet, but a cursor that pins the present."""
+    resource_of(mapping)
+    if text is None:
+        return Page((), PollCursor(await _newest(client, mapping, lane)).encode(), more=True)
+    cursor = PollCursor.decode(text)
+    rows = await query(client, mapping.object, _poll_query(client, mapping, cursor), lane)
+    found = _snapshots(mapping, rows)
+    if found:
+        _must_advance(cursor, found[-1])
+    following = _next(cursor, found, rows)
+    return Page(found, following.encode(), more=following.walking)
+
+
+async def scan(client: Client, mapping: ObjectMapping, text: str | None, lane: Lane) -> Page:
+    """The next page of everything, by id."""
+    resource_of(mapping)
+    last = _members(text).get("id") if text else ""
+    if not isinstance(last, str):
+        raise _bad_cursor()
+    asked = Query(
+        where="id > :id" if last else "",
+        variables={"id": last} if last else {},
+        sort=("id asc",),
+        limit=client.settings.page_limit,
+        expand=expansions(mapping),
+    )
+    rows = await query(client, mapping.object, asked, lane)
+    found = _snapshots(mapping, rows)
+    if found and found[-1].external_id <= last:
+        raise bad_response("a page of a scan does not go on where the last one ended")
+    end = found[-1].external_id if found else last
+    return Page(found, orjson.dumps({"id": end}).decode(), more=rows.full)
+
+
+async def _newest(client: Client, mapping: ObjectMapping, lane: Lane) -> str:
+    """``lastModifiedAt`` of the newest row. With no rows at all, everything that comes is new: the epoch."""
+    rows = await query(client, resource_of(mapping).object, Query(sort=("lastModifiedAt desc",), limit=1), lane)
+    found = _snapshots(mapping, rows)
+    return _at(found[0]) if found else EPOCH
+
+
+def _poll_query(client: Client, mapping: ObjectMapping, cursor: PollCursor) -> Query:
+    if cursor.walking:
+        where, variables = _AFTER, {"at": cursor.at, "id": cursor.id}
+    else:
+        start = max(0, _ms(cursor.at) - int(mapping.capture.overlap_seconds * 1000))
+        where, variables = "lastModifiedAt >= :at", {"at": instant_from_ms(start)}
+    return Query(where, variables, _ORDER, client.settings.page_limit, expansions(mapping))
+
+
+def _next(cursor: PollCursor, found: list[Snapshot], rows: Rows) -> PollCursor:
+    """Where to go on after a page. Pure."""
+    floor = cursor.floor if cursor.walking else cursor.at
+    begun = cursor.begun if cursor.walking else _begun(found, rows)
+    if rows.full and found:
+        last = found[-1]
+        return PollCursor(_at(last), last.external_id, walking=True, begun=begun, floor=floor)
+    reached = _at(found[-1]) if found else cursor.at
+    if cursor.walking and begun:
+        reached = min(reached, begun, key=_ms)
+    return PollCursor(max(reached, floor, key=_ms) if floor else reached)
+
+
+def _begun(found: list[Snapshot], rows: Rows) -> str:
+    """The vendor's clock when the first page was asked for, at the latest."""
+    if rows.date_ms is None:
+        return ""
+    # The header has whole seconds, so a row may seem up to a second younger. One that is more so was stamped by
+    # another clock, and then the header says nothing about rows.
+    if found and found[-1].modified_at > rows.date_ms + 1000:
+        return ""
+    return instant_from_ms(max(0, rows.date_ms - int(rows.seconds * 1000)))
+
+
+def _must_advance(cursor: PollCursor, last: Snapshot) -> None:
+    if not cursor.walking:
+        return
+    here, there = (_ms(cursor.at), cursor.id), (last.modified_at, last.external_id)
+    if there <= here:
+        raise bad_response("a page of a poll does not go on where the last one ended")
+
+
+def _snapshots(mapping: ObjectMapping, rows: Rows) -> list[Snapshot]:
+    resource = resource_of(mapping)
+    return [snapshot(resource, row) for row in rows.rows]
+
+
+def _at(found: Snapshot) -> str:
+    return str(found.data["lastModifiedAt"])
+
+
+def _ms(instant: str) -> int:
+    try:
+        return instant_to_ms(instant)
+    except InvalidValueError:
+        raise _bad_cursor() from None
+
+
+def _members(text: str) -> Mapping[str, Any]:
+    try:
+        members = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise _bad_cursor() from None
+    if not isinstance(members, dict):
+        raise _bad_cursor()
+    return members
+
+
+def _bad_cursor() -> VendorError:
+    return VendorError(Failure(Remedy.ASK, "bad-cursor", "the stored cursor is not one of this connector's"))

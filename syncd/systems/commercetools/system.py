@@ -1,0 +1,93 @@
+"""One commercetools connection, as the engine sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import httpx
+
+from syncd.model.change import Lane
+from syncd.model.mapping import ObjectMapping
+from syncd.runtime.clock import World
+from syncd.systems.commercetools import capture, check, provision, read, write
+from syncd.systems.commercetools.client import Client
+from syncd.systems.commercetools.settings import CommercetoolsSettings
+from syncd.systems.contract import (
+    Capabilities,
+    Finding,
+    Page,
+    Payer,
+    ReadResult,
+    Snapshot,
+    VendorError,
+    Verdict,
+    Write,
+)
+
+CAPABILITIES: Final = Capabilities(
+    # There is no batch endpoint: a batch is what shares one look, and is sent side by side.
+    write_batch=50,
+    read_batch=500,
+    ordered_versions=True,
+    webhooks=False,
+    polls=frozenset({"customers", "carts", "orders"}),
+    # A poll never shows a deletion.
+    deletes_visible=False,
+    keyed_creates=True,
+)
+
+
+class CommercetoolsSystem:
+    """Implements :class:`syncd.systems.contract.System`. ``transport`` replaces the network, for tests."""
+
+    def __init__(
+        self,
+        connection: str,
+        settings: CommercetoolsSettings,
+        payer: Payer,
+        world: World,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._connection = connection
+        self._world = world
+        self._client = Client(connection, settings, payer, world, transport)
+
+    @property
+    def connection(self) -> str:
+        return self._connection
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return CAPABILITIES
+
+    async def open(self) -> None:
+        self._client.open()
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def check(self, mappings: Sequence[ObjectMapping]) -> Sequence[Finding]:
+        return await check.check(self._client, self._connection, mappings, self._world)
+
+    async def provision(self, mappings: Sequence[ObjectMapping], *, apply: bool) -> Sequence[Finding]:
+        try:
+            return await provision.provision(self._client, self._connection, mappings, apply=apply)
+        except VendorError as error:
+            subject = f"{self._connection}.types"
+            return [provision.refused("types-unreadable", subject, "custom types cannot be read", error)]
+
+    async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
+        return await read.read(self._client, mapping, ids, lane)
+
+    async def find(self, mapping: ObjectMapping, keys: Sequence[str], lane: Lane) -> Mapping[str, Snapshot]:
+        return await read.find(self._client, mapping, keys, lane)
+
+    async def poll(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
+        return await capture.poll(self._client, mapping, cursor, lane)
+
+    async def scan(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
+        return await capture.scan(self._client, mapping, cursor, lane)
+
+    async def write(self, mapping: ObjectMapping, writes: Sequence[Write], lane: Lane) -> Sequence[Verdict]:
+        return await write.write(self._client, mapping, writes, lane)
