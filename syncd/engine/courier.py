@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
 
@@ -13,7 +12,6 @@ from syncd.engine.health import Health
 from syncd.engine.signals import Signals
 from syncd.model.change import Lane
 from syncd.model.delivery import Delivery
-from syncd.model.failure import Remedy
 from syncd.runtime.clock import World
 from syncd.runtime.metrics import Metrics
 from syncd.runtime.service import Service
@@ -106,10 +104,10 @@ class Courier(Service):
         self._metrics.delivery_duration(self._connection, (now - started) / 1000)
         if settled.stop is not None:
             self._health.stopped(self._connection, settled.stop)
+        elif settled.outage is not None:
+            self._health.unreached(self._connection, settled.outage)
         elif settled.delivered:
             self._health.succeeded(self._connection)
-        elif settled.retried:
-            self._health.failed(self._connection, settled.retried[0][1])
         if settled.hinted:
             self._signals.ring_staged()
         if settled.again or settled.released:
@@ -134,9 +132,7 @@ class Courier(Service):
                 read = await self._system.read(mapping, list(external.values()), lane)
                 found |= {record: read.found[one] for record, one in external.items() if one in read.found}
         except VendorError as error:
-            self._health.failed(self._connection, error.failure)
-            if error.failure.remedy is Remedy.STOP:
-                self._health.stopped(self._connection, error.failure)
+            self._health.answered(self._connection, error.failure)
             await self.pause(error.failure.retry_after_seconds or 1.0)
             return False
         await self._database.write(
@@ -162,14 +158,7 @@ class Courier(Service):
         seconds = IDLE_SECONDS if due is None else min(IDLE_SECONDS, max(0.0, (due - now) / 1000))
         if not self._health.open(self._connection):
             seconds = max(seconds, 1.0)
-        bell = asyncio.ensure_future(self._signals.due(self._connection).wait(seconds))
-        stop = asyncio.ensure_future(self.stopping.wait())
-        try:
-            await asyncio.wait({bell, stop}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in (bell, stop):
-                one.cancel()
-            await asyncio.gather(bell, stop, return_exceptions=True)
+        await self.listen(self._signals.due(self._connection), seconds)
 
 
 def _unknown(tx: Tx, connection: str, now: int) -> tuple[Sequence[Delivery], dict[str, str]]:
@@ -187,8 +176,5 @@ def _unknown(tx: Tx, connection: str, now: int) -> tuple[Sequence[Delivery], dic
 
 
 def _waiting(tx: Tx, connection: str) -> tuple[int, bool]:
-    count, lane = tx.execute(
-        "SELECT count(*), min(lane) FROM (SELECT lane FROM deliveries WHERE connection = ? AND state = 'waiting' LIMIT 200)",
-        (connection,),
-    ).fetchone()
-    return int(count), lane == Lane.OPERATOR
+    count, lane = deliveries.waiting(tx, connection, 200)
+    return count, lane == Lane.OPERATOR

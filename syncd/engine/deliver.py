@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from syncd.engine.flows import Flows
 from syncd.engine.plan import Blocked, InStep, Plan, Send, Unfit, plan
-from syncd.engine.verdict import Next, after_failure
+from syncd.engine.verdict import Next, after_failure, after_outage, unreachable
 from syncd.model.change import Change, ChangeKind, Channel, Lane
 from syncd.model.delivery import Delivery, DeliveryState, Outcome
 from syncd.model.diff import compare
@@ -51,6 +51,8 @@ class Settled:
     released: int = 0
     hinted: bool = False
     stop: Failure | None = None
+    outage: Failure | None = None
+    """The connection was not reached at all."""
 
 
 def claim(tx: Tx, flows: Flows, connection: str, now: int, limit: int, paused: Sequence[str]) -> Batch | None:
@@ -151,6 +153,7 @@ class _Settlement:
 
     def run(self, batch: Batch, verdicts: Sequence[Verdict], duration_ms: int) -> Settled:
         told = {one.key: one for one in verdicts}
+        self._result.outage = unreachable([one.failure for one in verdicts])
         ids = [one.record.id for one in batch.sends]
         # A fold may have run while the call was on its way.
         current = records.load(self._tx, ids)
@@ -192,7 +195,10 @@ class _Settlement:
 
     def _failed(self, send: Send, failure: Failure, link: Link | None, owners: Mapping[str, Link]) -> None:
         delivery = send.delivery
-        step = after_failure(delivery, failure, self._now, self._chance)
+        if self._result.outage is not None:
+            step = after_outage(failure, self._now)
+        else:
+            step = after_failure(delivery, failure, self._now, self._chance)
         if step.link:
             owner = owners.get(step.link)
             if owner is not None and owner.record_id != delivery.record_id and not owner.gone:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from syncd.model.delivery import Action
 from syncd.model.entity import Entity
 from syncd.model.mapping import FieldMapping, ObjectMapping
+from syncd.model.value import FieldType
 from syncd.systems.contract import System
 
 
@@ -23,7 +24,12 @@ class Flows:
     _by_object: dict[tuple[str, str], ObjectMapping] = field(init=False, default_factory=dict, repr=False)
     _by_entity: dict[str, tuple[ObjectMapping, ...]] = field(init=False, default_factory=dict, repr=False)
 
+    _indexed: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict, repr=False)
+
     def __post_init__(self) -> None:
+        for name, entity in self.entities.items():
+            references = [one.name for one in entity.fields.values() if one.type is FieldType.REFERENCE]
+            self._indexed[name] = tuple(dict.fromkeys([*entity.identity, *references]))
         for one in self.mappings:
             self._by_object[one.connection, one.object] = one
             self._by_entity[one.entity] = (*self._by_entity.get(one.entity, ()), one)
@@ -41,6 +47,10 @@ class Flows:
         """Whether syncd would make the object by itself, so that waiting for it makes sense."""
         one = self.mapping(connection, object_)
         return one is not None and Action.CREATE in one.write
+
+    def indexed(self, entity: str) -> tuple[str, ...]:
+        """Fields by whose values records are found: those that identify, and those that refer to another record."""
+        return self._indexed[entity]
 
     def title(self, entity: str, fields: Mapping[str, object]) -> str:
         """What a human calls the record."""

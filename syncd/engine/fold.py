@@ -246,7 +246,8 @@ class _Fold:
     def _settle_record(self, change: Change, entity: str, record: Record | None, merged: Merge) -> Record:
         work = self._work
         fields = merged.fields
-        decisions = [*merged.decisions, *rules.derived(work, change, entity, fields)]
+        derived = rules.derived(work, change, entity, fields)
+        decisions = [*merged.decisions, *derived]
         if record is not None and not any(one.changed for one in decisions):
             if merged.conflicts:
                 self._conflicts(change, record, merged.conflicts)
@@ -255,9 +256,9 @@ class _Fold:
                 work.touch(record.id, change)
             return record
         at = change.occurred_at or change.received_at
-        own = {one.field for one in merged.decisions}
+        ours = {one.field for one in derived}
         origins = {
-            one.field: Origin(change.connection if one.field in own else rules.INTERNAL, change.id, at, one.rule)
+            one.field: Origin(rules.INTERNAL if one.field in ours else change.connection, change.id, at, one.rule)
             for one in decisions
             if one.changed
         }
@@ -273,6 +274,7 @@ class _Fold:
         work.decided(change, after, decisions)
         work.touch(after.id, change)
         rules.set_timer(work, after)
+        rules.follow(work, change, after, record)
         self._result.records[after.id] = entity
         self._conflicts(change, after, merged.conflicts)
         return after
@@ -313,6 +315,7 @@ class _Fold:
             after = evolve(record, merged.fields, origins, self._now)
             work.put_record(after, record)
             rules.set_timer(work, after)
+            rules.follow(work, change, after, record)
             record = after
         work.decided(change, record, decisions, who=payload["who"], why=payload["why"])
         work.touch(record.id, change)

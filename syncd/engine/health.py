@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from syncd.engine.signals import Signals
-from syncd.model.failure import Failure
+from syncd.model.failure import Failure, Remedy
 from syncd.runtime.clock import Clock
 
 PROBE_SECONDS = 5.0
 """How often a connection that is down is tried."""
-DEGRADED_AFTER = 3
-"""Failures in a row."""
+DOWN_AFTER = 3
+"""Calls in a row that reached nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Health:
         fare = self._fares.get(connection)
         if fare is None or connection in self.paused:
             return False
-        return fare.state != "down" or self._clock.monotonic() >= fare.probe_at
+        return self._clock.monotonic() >= fare.probe_at
 
     def paused_objects(self, connection: str) -> list[str]:
         prefix = f"{connection}."
@@ -57,16 +57,28 @@ class Health:
             self._signals.tell("connection.up", connection=connection, was=fare.state)
             fare = Fare("up", since_at=now)
             self._signals.due(connection).ring()
-        self._fares[connection] = replace(fare, last_success_at=now, failures=0)
+            self._signals.hints(connection).ring()
+        self._fares[connection] = replace(fare, last_success_at=now, failures=0, probe_at=0.0)
 
-    def failed(self, connection: str, failure: Failure) -> None:
-        """A call failed, perhaps in passing."""
+    def answered(self, connection: str, failure: Failure) -> None:
+        """A whole call failed: sort it by what it says of the connection."""
+        if failure.remedy is Remedy.STOP:
+            self.stopped(connection, failure)
+        elif failure.remedy in (Remedy.RETRY, Remedy.LOOK) and (failure.status == 0 or failure.status >= 500):
+            self.unreached(connection, failure)
+
+    def unreached(self, connection: str, failure: Failure) -> None:
+        """No sensible answer came: close the gate for longer each time, up to :data:`PROBE_SECONDS`."""
         fare = self._fares[connection]
         failures = fare.failures + 1
-        if failures >= DEGRADED_AFTER and fare.state in ("up", "unknown"):
+        if failures >= DOWN_AFTER and fare.state != "down":
+            self._turn(connection, "down", failure)
+        elif failures == 1 and fare.state == "up":
             self._turn(connection, "degraded", failure)
-            fare = self._fares[connection]
-        self._fares[connection] = replace(fare, failures=failures)
+        pause = min(PROBE_SECONDS, 0.25 * 2 ** min(failures, 8))
+        self._fares[connection] = replace(
+            self._fares[connection], failures=failures, probe_at=self._clock.monotonic() + pause
+        )
 
     def stopped(self, connection: str, failure: Failure) -> None:
         """The connection is unusable: revoked, scope missing, account gone."""

@@ -68,6 +68,31 @@ def _set(fields: dict[str, Value], name: str, value: Value) -> Decision:
     return Decision(name, Rule.TAKEN, value, ABSENT, before, value)
 
 
+def follow(work: Workset, change: Change, customer: Record, former: Record | None) -> None:
+    """What took its address from a customer takes the new one when that changes."""
+    if customer.entity != "customer" or former is None:
+        return
+    before, after = former.fields.get("email"), customer.fields.get("email")
+    if before == after or not after:
+        return
+    for name, entity in work.flows.entities.items():
+        if not {"email", "customer"} <= entity.fields.keys():
+            continue
+        owned = sorted(work.identified(name, "customer", customer.id))
+        work.load_records(owned)
+        for number in owned:
+            record = work.records[number]
+            origin = record.origins.get("email")
+            if origin is None or origin.connection != INTERNAL or record.fields.get("email") != before:
+                continue
+            fields = {**record.fields}
+            decision = _set(fields, "email", after)
+            renamed = evolve(record, fields, {"email": Origin(INTERNAL, change.id, work.now)}, work.now)
+            work.put_record(renamed, record)
+            work.decided(change, renamed, [decision])
+            work.touch(number, change)
+
+
 def set_timer(work: Workset, record: Record) -> None:
     """Wake up when the cart will have lain idle long enough."""
     if record.entity == "cart":

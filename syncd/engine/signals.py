@@ -11,30 +11,12 @@ from typing import Any
 import structlog
 
 from syncd.runtime.clock import Clock
+from syncd.runtime.service import Bell
 
 _log = structlog.get_logger("syncd")
 
 BACKLOG = 500
 """News kept for those who start to tail; a reader that falls this far behind misses the oldest."""
-
-
-class Bell:
-    """Rings once for all who wait; ringing before anyone waits is remembered."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def ring(self) -> None:
-        self._event.set()
-
-    async def wait(self, seconds: float | None) -> bool:
-        """Whether it rang within the time; it is quiet again afterwards."""
-        try:
-            await asyncio.wait_for(self._event.wait(), seconds)
-        except TimeoutError:
-            return False
-        self._event.clear()
-        return True
 
 
 @dataclass(frozen=True, slots=True)

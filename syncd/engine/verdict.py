@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from syncd.model.backoff import MAX_ATTEMPTS, delay_seconds
@@ -30,6 +31,20 @@ class Next:
     """The vendor's object that this record is, as the vendor told."""
     stop: bool = False
     """The whole connection is unusable."""
+
+
+def unreachable(failures: Sequence[Failure | None]) -> Failure | None:
+    """The failure of a connection as a whole: every write of a call failed, and none for a reason of its own."""
+    whole = [one for one in failures if one is not None and (one.status == 0 or one.status >= 500)]
+    passing = all(one.remedy in (Remedy.RETRY, Remedy.LOOK) for one in whole)
+    return whole[0] if whole and len(whole) == len(failures) and passing else None
+
+
+def after_outage(failure: Failure, now: int) -> Next:
+    """The connection is unreachable: that is no fault of the delivery, and uses up no attempt. The gate of
+    :class:`~syncd.engine.health.Health` paces the probes."""
+    looks = failure.remedy is Remedy.LOOK
+    return Next(DeliveryState.UNKNOWN if looks else DeliveryState.WAITING, now)
 
 
 def after_failure(delivery: Delivery, failure: Failure, now: int, chance: float) -> Next:

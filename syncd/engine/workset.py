@@ -110,7 +110,7 @@ class Workset:
         self._of_record.setdefault(record.id, {})
         self.records[record.id] = record
         self._dirty_records.add(record.id)
-        for field in self.flows.entities[record.entity].identity:
+        for field in self.flows.indexed(record.entity):
             before = None if former is None else former.fields.get(field)
             after = record.fields.get(field)
             if before != after:

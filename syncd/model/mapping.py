@@ -61,6 +61,8 @@ class Capture:
     poll_seconds: float | None = None
     """Interval of the delta poll; ``None`` means no poll."""
     webhook: bool = False
+    hydrate: bool = True
+    """Read everything once, before or beside the deltas."""
     overlap_seconds: float = 60.0
     """How far behind its own high-water mark each poll starts again: late-visible rows are met twice, never missed."""
 

@@ -11,6 +11,25 @@ import asyncio
 from abc import ABC, abstractmethod
 
 
+class Bell:
+    """Rings once for all who wait; ringing before anyone waits is remembered."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        self._event.set()
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Whether it rang within the time; it is quiet again afterwards."""
+        try:
+            await asyncio.wait_for(self._event.wait(), seconds)
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+
 class Service(ABC):
     """A named task with orderly ends. Subclasses write :meth:`run` and watch :attr:`stopping`."""
 
@@ -50,6 +69,16 @@ class Service(ABC):
         """Return when the service has stopped; raise what it died of."""
         if self._task is not None:
             await asyncio.shield(self._task)
+
+    async def listen(self, bell: Bell, seconds: float) -> None:
+        """Wait until the bell rings, the time is up, or the service is told to stop."""
+        waiters = [asyncio.ensure_future(bell.wait(seconds)), asyncio.ensure_future(self.stopping.wait())]
+        try:
+            await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiters:
+                one.cancel()
+            await asyncio.gather(*waiters, return_exceptions=True)
 
     async def pause(self, seconds: float) -> None:
         """Sleep, but wake at once when told to stop."""

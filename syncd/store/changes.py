@@ -58,6 +58,12 @@ def to_read(tx: Tx, connection: str, now: int, limit: int) -> list[Change]:
     return [_change(row) for row in tx.execute(sql, (connection, now, limit))]
 
 
+def backlog(tx: Tx) -> int:
+    """How much is staged and not settled, counted up to 100,000."""
+    row = tx.execute("SELECT count(*) FROM (SELECT 1 FROM changes WHERE state = 'staged' LIMIT 100000)").fetchone()
+    return int(row[0])
+
+
 def next_due(tx: Tx, now: int, *, hints_of: str | None = None) -> int | None:
     """When the next deferred change is due, if any waits."""
     kind = "kind <> 'hint'" if hints_of is None else "kind = 'hint' AND connection = ?"

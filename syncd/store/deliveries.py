@@ -87,6 +87,16 @@ def next_due(tx: Tx, connection: str, now: int) -> int | None:
     return None if row[0] is None else int(row[0])
 
 
+def waiting(tx: Tx, connection: str, limit: int) -> tuple[int, int | None]:
+    """How many wait (counted up to a limit), and the most urgent lane among those counted."""
+    count, lane = tx.execute(
+        "SELECT count(*), min(lane) FROM "
+        "(SELECT lane FROM deliveries WHERE connection = ? AND state = 'waiting' ORDER BY lane LIMIT ?)",
+        (connection, limit),
+    ).fetchone()
+    return int(count), lane
+
+
 def claim(tx: Tx, ids: Iterable[int], now: int) -> None:
     """A call is about to leave."""
     tx.executemany(

@@ -107,7 +107,12 @@ def select(
         if value:
             where.append(f"{column} = ?")
             values.append(value)
-    sql = f"SELECT id, state, {_COLUMNS} FROM dead_letters WHERE {' AND '.join(where)} ORDER BY id LIMIT ?"
+    return select_rows(tx, " AND ".join(where), values, limit)
+
+
+def select_rows(tx: Tx, where: str, values: Sequence[int | str], limit: int) -> list[DeadLetter]:
+    """Dead letters by a condition written here in the store, by id."""
+    sql = f"SELECT id, state, {_COLUMNS} FROM dead_letters WHERE {where} ORDER BY id LIMIT ?"
     return [_letter(row) for row in tx.execute(sql, (*values, limit))]
 
 

@@ -1,0 +1,119 @@
+"""The folder: folds whatever is staged, one batch after the other; there is one per daemon."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from syncd.engine.flows import Flows
+from syncd.engine.fold import FoldResult, fold
+from syncd.engine.health import Health
+from syncd.engine.signals import Signals
+from syncd.model.change import Change
+from syncd.model.failure import Failure, Remedy, fingerprint
+from syncd.runtime.clock import World
+from syncd.runtime.metrics import Metrics
+from syncd.runtime.service import Service
+from syncd.store import changes, letters
+from syncd.store.database import Database, Tx
+from syncd.store.errors import StoreError
+from syncd.store.letters import DeadLetter
+
+BATCH = 400
+"""Changes per fold: long enough to pay for the commit, short enough that an acknowledgement never waits long for
+the writer."""
+IDLE_SECONDS = 5.0
+
+
+class Folder(Service):
+    name = "folder"
+
+    def __init__(
+        self, *, database: Database, flows: Flows, signals: Signals, health: Health, metrics: Metrics, world: World
+    ) -> None:
+        super().__init__()
+        self._database = database
+        self._flows = flows
+        self._signals = signals
+        self._health = health
+        self._metrics = metrics
+        self._world = world
+
+    async def run(self) -> None:
+        while not self.stopping.is_set():
+            if not await self.step():
+                await self._rest()
+
+    async def step(self) -> bool:
+        """Fold one batch; whether there was one."""
+        now = self._world.clock.now_ms()
+        paused = sorted(self._health.paused)
+        batch = await self._database.read(partial(changes.to_fold, now=now, limit=BATCH, paused=paused))
+        self._signals.folding_behind = len(batch) == BATCH
+        if not batch:
+            return False
+        await self._fold(batch)
+        return True
+
+    async def _fold(self, batch: list[Change]) -> None:
+        """A poison change never blocks its neighbours: a batch that raises is halved until the poison stands alone."""
+        now = self._world.clock.now_ms()
+        try:
+            result = await self._database.write(partial(fold, flows=self._flows, batch=batch, now=now))
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a payload can provoke is parked with its reason
+            if len(batch) == 1:
+                await self._poison(batch[0], error)
+                return
+            middle = len(batch) // 2
+            await self._fold(batch[:middle])
+            await self._fold(batch[middle:])
+            return
+        self._announce(result)
+
+    async def _poison(self, change: Change, error: Exception) -> None:
+        await self._database.write(partial(_park, change=change, error=error, now=self._world.clock.now_ms()))
+        self._signals.tell(
+            "change.parked", level="error", connection=change.connection, correlation_id=change.correlation_id,
+            change=change.id, error=type(error).__name__,
+        )  # fmt: skip
+        self._metrics.folded(0, 0, 1)
+
+    def _announce(self, result: FoldResult) -> None:
+        self._metrics.folded(result.folded, result.echoes, result.parked)
+        for connection in result.connections:
+            self._signals.due(connection).ring()
+        if result.timers:
+            self._signals.timers.ring()
+        if result.hinted:
+            self._signals.ring_staged()
+        for change in result.parked_changes:
+            self._signals.tell(
+                "change.parked", level="warning", connection=change.connection,
+                correlation_id=change.correlation_id, change=change.id, object=change.object,
+            )  # fmt: skip
+        if result.folded:
+            self._signals.tell("fold.done", changes=result.folded, records=len(result.records), wanted=result.wanted)
+
+    async def _rest(self) -> None:
+        now = self._world.clock.now_ms()
+        due = await self._database.read(partial(changes.next_due, now=now))
+        seconds = IDLE_SECONDS if due is None else min(IDLE_SECONDS, max(0.0, (due - now) / 1000))
+        await self.listen(self._signals.staged, seconds)
+
+
+def _park(tx: Tx, change: Change, error: Exception, now: int) -> None:
+    # The message of an unforeseen error may hold data; its type and place are enough to find the cause.
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = f"{where.tb_frame.f_code.co_name}:{where.tb_lineno}" if where else "?"
+    failure = Failure(Remedy.ASK, "fold-failed", f"{type(error).__name__} at {place}")
+    changes.settle(tx, "parked", [change.id], now, failure.message)
+    letter = DeadLetter(
+        kind="change", subject=str(change.id), connection=change.connection, object=change.object, entity="",
+        fingerprint=fingerprint(change.connection, change.object, failure), code=failure.code,
+        message=failure.message, at=now, change_id=change.id, attempts=change.attempts,
+        detail={"external_id": change.external_id}, correlation_id=change.correlation_id,
+    )  # fmt: skip
+    letters.put(tx, [letter])
