@@ -198,7 +198,7 @@ class _Settlement:
         if self._result.outage is not None:
             step = after_outage(failure, self._now)
         else:
-            step = after_failure(delivery, failure, self._now, self._chance)
+            step = after_failure(delivery, failure, self._now, self._chance, self._flows.retry)
         if step.link:
             owner = owners.get(step.link)
             if owner is not None and owner.record_id != delivery.record_id and not owner.gone:

@@ -246,7 +246,7 @@ class _Fold:
     def _settle_record(self, change: Change, entity: str, record: Record | None, merged: Merge) -> Record:
         work = self._work
         fields = merged.fields
-        derived = rules.derived(work, change, entity, fields)
+        derived = rules.derived(work, change, entity, record, fields)
         decisions = [*merged.decisions, *derived]
         if record is not None and not any(one.changed for one in decisions):
             if merged.conflicts:

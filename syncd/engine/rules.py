@@ -9,20 +9,22 @@ from syncd.model import cart
 from syncd.model.change import Change
 from syncd.model.merge import Decision, Rule
 from syncd.model.record import Origin, Record, record_id
-from syncd.model.value import ABSENT, Value
+from syncd.model.value import ABSENT, Value, instant_to_ms
 
 INTERNAL: Final = "syncd"
 """The origin of fields that syncd derives."""
 
 
-def derived(work: Workset, change: Change, entity: str, fields: dict[str, Value]) -> list[Decision]:
+def derived(
+    work: Workset, change: Change, entity: str, former: Record | None, fields: dict[str, Value]
+) -> list[Decision]:
     """Complete freshly merged fields in place; what was derived, as decisions."""
     decisions = []
     definition = work.flows.entities[entity]
     if {"email", "customer"} <= definition.fields.keys():
         decisions += _belongs(work, change, fields)
     if entity == "cart":
-        decisions += _stage(fields)
+        decisions += _stage(former, fields, work.flows.cart_idle_ms)
     return decisions
 
 
@@ -56,9 +58,14 @@ def _guest(work: Workset, change: Change, email: str) -> str:
     return number
 
 
-def _stage(fields: dict[str, Value]) -> list[Decision]:
-    before = fields.get("stage")
-    after = cart.stage_after(before, fields)
+def _stage(former: Record | None, fields: dict[str, Value], idle_ms: int) -> list[Decision]:
+    before = stage = fields.get("stage")
+    if former is not None and fields.get("touched_at"):
+        due = cart.abandoned_at(former.fields, idle_ms)
+        if due is not None and due <= instant_to_ms(fields["touched_at"]):
+            # It lay idle long enough before it was touched, though nobody was there to see it.
+            stage = cart.ABANDONED
+    after = cart.stage_after(stage, fields)
     return [] if after == before else [_set(fields, "stage", after)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from syncd.model.backoff import MAX_ATTEMPTS, delay_seconds
+from syncd.model.backoff import RetryPolicy
 from syncd.model.delivery import Delivery, DeliveryState
 from syncd.model.failure import Failure, Remedy
 
@@ -47,13 +47,15 @@ def after_outage(failure: Failure, now: int) -> Next:
     return Next(DeliveryState.UNKNOWN if looks else DeliveryState.WAITING, now)
 
 
-def after_failure(delivery: Delivery, failure: Failure, now: int, chance: float) -> Next:
+def after_failure(
+    delivery: Delivery, failure: Failure, now: int, chance: float, policy: RetryPolicy = RetryPolicy()
+) -> Next:
     """The table of remedies. ``chance`` in [0, 1) spreads retries."""
     attempts = delivery.attempts + 1
-    delay = int(1000 * delay_seconds(attempts, chance))
+    delay = int(1000 * policy.delay_seconds(attempts, chance))
     if failure.retry_after_seconds is not None:
         delay = int(1000 * failure.retry_after_seconds * (1 + 0.1 * chance))
-    exhausted = attempts >= MAX_ATTEMPTS
+    exhausted = attempts >= policy.attempts
     match failure.remedy:
         case Remedy.WAIT:
             return Next(DeliveryState.WAITING, now + max(delay, 50))

@@ -6,10 +6,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 BASE_SECONDS = 1.0
 CAP_SECONDS = 300.0
 MAX_ATTEMPTS = 12
 """About 25 minutes of trying in the mean; then a dead letter. Waiting for a budget or a named time is not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How patiently deliveries are tried again."""
+
+    base_seconds: float = BASE_SECONDS
+    cap_seconds: float = CAP_SECONDS
+    attempts: int = MAX_ATTEMPTS
+
+    def delay_seconds(self, attempt: int, chance: float) -> float:
+        return delay_seconds(attempt, chance, self.base_seconds, self.cap_seconds)
 
 
 def ceiling_seconds(attempt: int, base: float = BASE_SECONDS, cap: float = CAP_SECONDS) -> float:

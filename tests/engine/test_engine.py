@@ -407,3 +407,16 @@ async def test_records_killed_while_sending_are_looked_up_after_a_restart(rig: R
 
     assert "find" in rig.crm.calls
     assert len(rig.crm.all("contacts")) == 1
+
+
+async def test_an_idle_time_that_nobody_watched_is_seen_afterwards(rig: Rig) -> None:
+    """The daemon was down when the cart passed its idle time; the next touch tells."""
+    await cart(rig, email="guest@example.com")
+    await rig.folder.step()
+    await rig.clock.advance(5)
+    await cart(rig, email="guest@example.com", state="Ordered")
+    await rig.folder.step()
+    await rig.settle()
+
+    (deal,) = rig.crm.all("deals").values()
+    assert deal["dealstage"] == "won"
