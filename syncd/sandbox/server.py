@@ -116,7 +116,10 @@ class Sandbox:
     # -- life
 
     async def open(self) -> None:
-        """Raises ``OSError`` when a port is taken (everything is closed again then) and ``FaultsError``."""
+        """Raises ``OSError`` when a port is taken, ``OverflowError`` when it is none; all is closed again then.
+
+        Raises ``FaultsError`` when the faults name a vendor that is not here.
+        """
         self._check(self._spec)
         try:
             for name, door in self._doors.items():
@@ -134,7 +137,7 @@ class Sandbox:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((self._host, door.port))
-        except OSError:
+        except (OSError, OverflowError):
             sock.close()
             raise
         door.port = sock.getsockname()[1]
