@@ -1,0 +1,293 @@
+"""The search index: behind the records by a delay, never with archived ones, at most 10,000 results."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from syncd.runtime.clock import Clock
+from syncd.sandbox.hubspot.errors import ApiError, missing_fields, validation
+from syncd.sandbox.hubspot.kinds import KINDS, Kind
+from syncd.sandbox.hubspot.properties import Definition
+from syncd.sandbox.hubspot.records import Record
+from syncd.sandbox.hubspot.values import InvalidError, epoch_ms
+
+MAX_PAGE = 200
+MAX_RESULTS = 10_000
+MAX_GROUPS = 5
+MAX_FILTERS = 6
+MAX_FILTERS_TOTAL = 18
+MAX_QUERY = 3000
+
+_VALUELESS = {"HAS_PROPERTY", "NOT_HAS_PROPERTY"}
+_LISTED = {"IN", "NOT_IN"}
+_OPERATORS = {
+    "EQ", "NEQ", "LT", "LTE", "GT", "GTE", "BETWEEN", "CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN",
+} | _VALUELESS | _LISTED  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record as the index saw it last."""
+
+    record: Record
+    values: Mapping[str, str]
+    seen_ms: int
+
+
+class SearchIndex:
+    """Every change becomes visible ``least`` to ``most`` seconds after it happened."""
+
+    def __init__(self, clock: Clock, dice: random.Random, least: float = 0.0, most: float = 2.0) -> None:
+        self.least, self.most = least, most
+        self._clock = clock
+        self._dice = dice
+        self._entries: dict[str, dict[str, Entry]] = {kind.name: {} for kind in KINDS}
+        """In order of last sight, so that the freshest are at the end."""
+        self._due: deque[tuple[int, Record]] = deque()
+        self._waiting: set[str] = set()
+
+    def touch(self, record: Record) -> None:
+        """Note that a record changed."""
+        if record.id not in self._waiting:
+            self._waiting.add(record.id)
+            delay = self.least + (self.most - self.least) * self._dice.random()
+            self._due.append((self._clock.now_ms() + int(delay * 1000), record))
+
+    def forget(self, record: Record) -> None:
+        self._entries[record.kind.name].pop(record.id, None)
+
+    def _catch_up(self, records: Callable[[Record], bool]) -> None:
+        now = self._clock.now_ms()
+        kept: deque[tuple[int, Record]] = deque()
+        while self._due:
+            due, record = self._due.popleft()
+            if due > now:
+                kept.append((due, record))
+                continue
+            self._waiting.discard(record.id)
+            shelf = self._entries[record.kind.name]
+            shelf.pop(record.id, None)
+            if not record.archived_ms and records(record):
+                shelf[record.id] = Entry(record, record.values, now)
+        self._due = kept
+
+    def entries(self, kind: Kind, since_ms: int, alive: Callable[[Record], bool]) -> Iterator[Entry]:
+        """Entries that can have been modified at or after ``since_ms``, freshest first."""
+        self._catch_up(alive)
+        for entry in reversed(self._entries[kind.name].values()):
+            if entry.seen_ms < since_ms:
+                return  # sights only get older from here, and a change is older than its sight
+            yield entry
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    total: int
+    page: Sequence[Entry]
+    next_after: str
+
+
+Test = Callable[[Entry], bool]
+Neighbours = Callable[[str, str], set[str]]
+"""Record id and object name to associated ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A checked search request."""
+
+    groups: Sequence[Sequence[Test]]
+    words: Sequence[str]
+    sort: tuple[str, bool] | None
+    limit: int
+    after: int
+    since_ms: int
+    """No group can match what was last modified before."""
+
+
+def parse(kind: Kind, body: Mapping[str, Any], definitions: Mapping[str, Definition], near: Neighbours) -> Query:
+    """Raises :class:`ApiError`."""
+    groups = body.get("filterGroups") or []
+    _check_size(groups)
+    limit = _integer(body.get("limit", 10) or 10, "limit")
+    after = _integer(body.get("after") or 0, "after")
+    if not 1 <= limit <= MAX_PAGE:
+        raise validation(f"limit must be between 1 and {MAX_PAGE}")
+    if after + limit > MAX_RESULTS:
+        raise validation(
+            f"Paging beyond the first {MAX_RESULTS} results is not possible", context={"after": [str(after)]}
+        )
+    words = str(body.get("query") or "").lower()
+    if len(words) > MAX_QUERY:
+        raise validation(f"query is longer than {MAX_QUERY} characters")
+    tests = [[_test(one, definitions, near) for one in group["filters"]] for group in groups]
+    since = min((_since(kind, group["filters"]) for group in groups), default=0)
+    return Query(tests, words.split(), _sort(body.get("sorts") or [], definitions), limit, after, since)
+
+
+def _check_size(groups: Sequence[Any]) -> None:
+    if any(not isinstance(group, dict) or not isinstance(group.get("filters"), list) for group in groups):
+        raise missing_fields("filters")
+    if len(groups) > MAX_GROUPS:
+        raise validation(f"The maximum number of filter groups is {MAX_GROUPS}")
+    if any(len(group["filters"]) > MAX_FILTERS for group in groups):
+        raise validation(f"The maximum number of filters per group is {MAX_FILTERS}")
+    if sum(len(group["filters"]) for group in groups) > MAX_FILTERS_TOTAL:
+        raise validation(f"The maximum number of filters is {MAX_FILTERS_TOTAL}")
+
+
+def _integer(raw: Any, name: str) -> int:
+    try:
+        number = int(raw)
+    except (TypeError, ValueError):
+        raise validation(f"{name} {raw!r} is not a number") from None
+    if number < 0:
+        raise validation(f"{name} must not be negative")
+    return number
+
+
+def _since(kind: Kind, filters: Iterable[Mapping[str, Any]]) -> int:
+    """The lowest modification time a group of filters admits."""
+    lowest = 0
+    for one in filters:
+        if one.get("propertyName") == kind.modified and one.get("operator") in {"GT", "GTE", "BETWEEN", "EQ"}:
+            lowest = max(lowest, epoch_ms(str(one["value"])))
+    return lowest
+
+
+def _sort(raw: Sequence[Any], definitions: Mapping[str, Definition]) -> tuple[str, bool] | None:
+    if len(raw) > 1:
+        raise validation("Only one sort is supported")
+    if not raw:
+        return None
+    one = raw[0]
+    name = one if isinstance(one, str) else str(one.get("propertyName", ""))
+    down = one.startswith("-") if isinstance(one, str) else one.get("direction", "ASCENDING") == "DESCENDING"
+    name = name.removeprefix("-")
+    if name not in definitions:
+        raise _problem(f"Property {name} to sort by does not exist")
+    return name, down
+
+
+def _problem(message: str) -> ApiError:
+    return validation("There was a problem with the request.", errors=[{"message": message}])
+
+
+def _comparable(definition: Definition, text: str) -> Any:
+    """A value that orders as the property's type does. Raises ``InvalidError``."""
+    match definition.type:
+        case "number":
+            try:
+                return Decimal(text)
+            except InvalidOperation:
+                raise InvalidError("INVALID_INTEGER", f"{text} was not a valid number.") from None
+        case "date" | "datetime":
+            return epoch_ms(text)
+    return text.lower()
+
+
+def _test(one: Mapping[str, Any], definitions: Mapping[str, Definition], near: Neighbours) -> Test:
+    name, operator = str(one.get("propertyName", "")), str(one.get("operator", ""))
+    if operator not in _OPERATORS:
+        raise _problem(f"{operator} is not a valid operator")
+    if name.startswith("associations."):
+        return _associated(name.removeprefix("associations."), operator, one, near)
+    definition = definitions.get(name)
+    if definition is None:
+        raise _problem(f"Property {name} does not exist")
+    if operator in _LISTED and not isinstance(one.get("values"), list):
+        raise _problem(f"operator {operator} requires values")
+    if operator not in _VALUELESS | _LISTED and one.get("value") is None:
+        raise _problem(f"operator {operator} requires a value")
+    try:
+        return _compare(definition, operator, one)
+    except InvalidError as error:
+        raise _problem(str(error)) from None
+
+
+def _associated(name: str, operator: str, one: Mapping[str, Any], near: Neighbours) -> Test:
+    if operator not in {"EQ", "IN"}:
+        raise _problem(f"operator {operator} is not supported on associations")
+    wanted = {str(one["value"])} if operator == "EQ" else {str(each) for each in one.get("values") or []}
+    return lambda entry: not wanted.isdisjoint(near(entry.record.id, name))
+
+
+def _compare(definition: Definition, operator: str, one: Mapping[str, Any]) -> Test:
+    name = definition.name
+    if operator in _VALUELESS:
+        wanted = operator == "HAS_PROPERTY"
+        return lambda entry: (name in entry.values) == wanted
+    if operator in _LISTED:
+        # The index holds lower case: what is listed with capitals is never found.
+        listed = {str(each) for each in one["values"]}
+        if operator == "IN":
+            return lambda entry: entry.values.get(name, "").lower() in listed
+        return lambda entry: name in entry.values and entry.values[name].lower() not in listed
+    if operator in {"CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN"}:
+        return _contains(name, str(one["value"]), wanted=operator == "CONTAINS_TOKEN")
+    low = _comparable(definition, str(one["value"]))
+    high = _comparable(definition, str(one["highValue"])) if operator == "BETWEEN" else None
+    if operator == "BETWEEN" and high is None:
+        raise _problem("operator BETWEEN requires a highValue")
+
+    def meets(entry: Entry) -> bool:
+        held = entry.values.get(name)
+        if held is None:
+            return operator == "NEQ"
+        here = _comparable(definition, held)
+        match operator:
+            case "EQ":
+                return bool(here == low)
+            case "NEQ":
+                return bool(here != low)
+            case "LT":
+                return bool(here < low)
+            case "LTE":
+                return bool(here <= low)
+            case "GT":
+                return bool(here > low)
+            case "GTE":
+                return bool(here >= low)
+        return bool(low <= here <= high)
+
+    return meets
+
+
+def _contains(name: str, pattern: str, *, wanted: bool) -> Test:
+    """Whole words; ``*`` stands for any letters at either end."""
+    inside = r"\S*".join(re.escape(part) for part in pattern.lower().split("*"))
+    word = re.compile(rf"(?:^|(?<=[\s@.,;:/_-])){inside}(?=$|[\s@.,;:/_-])")
+    return lambda entry: bool(word.search(entry.values.get(name, "").lower())) == wanted
+
+
+_SEARCHED = ("email", "firstname", "lastname", "phone", "company", "name", "domain", "dealname", "description",
+             "subject", "content", "hs_sku", "hs_order_name", "hs_object_id")  # fmt: skip
+
+
+def _mentions(entry: Entry, words: Sequence[str]) -> bool:
+    held = " ".join(entry.values.get(name, "") for name in _SEARCHED).lower()
+    return all(word in held for word in words)
+
+
+def run(query: Query, entries: Iterable[Entry], definitions: Mapping[str, Definition]) -> Found:
+    hits = [
+        entry
+        for entry in entries
+        if (not query.groups or any(all(test(entry) for test in group) for group in query.groups))
+        and (not query.words or _mentions(entry, query.words))
+    ]
+    hits.sort(key=lambda entry: int(entry.record.id))
+    if query.sort is not None:
+        name, down = query.sort
+        definition = definitions[name]
+        held = [entry for entry in hits if name in entry.values]
+        held.sort(key=lambda entry: _comparable(definition, entry.values[name]), reverse=down)
+        hits = held + [entry for entry in hits if name not in entry.values]
+    end = query.after + query.limit
+    return Found(len(hits), hits[query.after : end], str(end) if end < len(hits) else "")
