@@ -1,0 +1,98 @@
+"""Associations in batches. Making one that exists and removing one that does not are both harmless, so every unclear
+end is simply tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from syncd.model.change import Lane
+from syncd.model.failure import Failure, Remedy
+from syncd.systems.contract import OutOfBudgetError, VendorError
+from syncd.systems.hubspot.batch import out_of_budget
+from syncd.systems.hubspot.client import Client
+from syncd.systems.hubspot.errors import SPLITTABLE, failure_of_item, no_verdict, read_error
+from syncd.systems.hubspot.settings import ASSOCIATION_BATCH, Paths
+
+Pair = tuple[str, str]
+
+_IDEMPOTENT: Final = frozenset({Remedy.LOOK, Remedy.GONE, Remedy.LINK})
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """One association, to make or to remove. ``type_id`` speaks in the direction from ``from_id`` to ``to_id``."""
+
+    from_id: str
+    to_id: str
+    type_id: int
+
+    @property
+    def pair(self) -> Pair:
+        return self.from_id, self.to_id
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "from": {"id": self.from_id},
+            "to": {"id": self.to_id},
+            "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": self.type_id}],
+        }
+
+
+async def associate(
+    client: Client, paths: Paths, from_: str, to: str, ties: Sequence[Tie], lane: Lane, *, remove: bool = False
+) -> dict[Tie, Failure]:
+    """Make or remove, any number; the failures. Removing takes away the named type only, not every label."""
+    path = paths.associations(from_, to, "batch/labels/archive" if remove else "batch/create")
+    failures: dict[Tie, Failure] = {}
+    unique = list(dict.fromkeys(ties))
+    waiting = [unique[start : start + ASSOCIATION_BATCH] for start in range(0, len(unique), ASSOCIATION_BATCH)]
+    while waiting:
+        part = waiting.pop(0)
+        try:
+            reply = await client.post(path, {"inputs": [one.body() for one in part]}, lane, writes=True)
+        except OutOfBudgetError as error:
+            failures.update(dict.fromkeys(part, out_of_budget(error)))
+        except VendorError as error:
+            if error.failure.status in SPLITTABLE and len(part) > 1:
+                waiting += [part[: len(part) // 2], part[len(part) // 2 :]]
+            else:
+                failures.update(dict.fromkeys(part, repeatable(error.failure)))
+        else:
+            data = reply.data if isinstance(reply.data, Mapping) else {}
+            failures.update(_unmade(part, data, reply.status, removing=remove))
+    return failures
+
+
+def repeatable(failure: Failure) -> Failure:
+    """The failure of a step after the object itself was written. That step has one effect however often it is taken,
+    so nothing need be looked up; and a target that is gone is not the object we wrote, which must not count as gone."""
+    return replace(failure, remedy=Remedy.RETRY) if failure.remedy in _IDEMPOTENT else failure
+
+
+def _unmade(part: Sequence[Tie], data: Mapping[str, Any], status: int, *, removing: bool) -> dict[Tie, Failure]:
+    """Associations that a 2xx reply does not confirm. Removals are not confirmed one by one."""
+    made = {
+        (str(one.get("fromObjectId")), str(one.get("toObjectId")))
+        for one in data.get("results") or ()
+        if isinstance(one, Mapping)
+    }
+    errors = [one for one in data.get("errors") or () if isinstance(one, Mapping)]
+    if removing and not errors:
+        return {}
+    left = [one for one in part if removing or one.pair not in made]
+    failures: dict[Tie, Failure] = {}
+    for error in errors:
+        marks = read_error(error).marks
+        # Both ends named is this one; a single end named is every association of that end which was not made.
+        owners = [one for one in left if {*one.pair} <= marks] or [one for one in left if marks & {*one.pair}]
+        failures.update(dict.fromkeys(owners, repeatable(failure_of_item(error))))
+    unnamed = [one for one in left if one not in failures]
+    if removing:
+        return failures
+    if errors and unnamed:
+        failures.update(dict.fromkeys(unnamed, repeatable(failure_of_item(errors[0]))))
+    else:
+        failures.update(dict.fromkeys(unnamed, repeatable(no_verdict(status))))
+    return failures

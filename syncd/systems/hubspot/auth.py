@@ -1,0 +1,87 @@
+"""The access token: fixed, or bought with an OAuth grant and renewed by the clock.
+
+The vendor says that a 401 alone does not prove expiry. So a token is renewed before it ends, once more after a 401 that
+met it, and a 401 that meets a fresh one stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from syncd.model.change import Lane
+from syncd.model.failure import Failure, Remedy
+from syncd.runtime.clock import World
+from syncd.runtime.secret import Secret
+from syncd.systems.contract import VendorError
+from syncd.systems.hubspot.settings import OAuthGrant, Settings
+
+EARLY_SECONDS: Final = 120.0
+"""How long before its end a token is renewed."""
+
+FRESH_SECONDS: Final = 60.0
+"""A token younger than this that meets a 401 was refused, not expired."""
+
+SignIn = Callable[[OAuthGrant, Lane], Awaitable[Mapping[str, Any]]]
+Keep = Callable[[Secret], Awaitable[None]]
+
+
+class Auth:
+    """One refresher per grant: concurrent callers wait for the same new token."""
+
+    def __init__(self, settings: Settings, world: World, sign_in: SignIn, keep: Keep | None = None) -> None:
+        self._fixed = settings.access_token
+        self._grant = settings.oauth
+        self._world = world
+        self._sign_in = sign_in
+        self._keep = keep
+        self._token: Secret | None = None
+        self._born = 0.0
+        self._ends = 0.0
+        self._turn = asyncio.Lock()
+
+    @property
+    def renewable(self) -> bool:
+        return self._grant is not None
+
+    async def token(self, lane: Lane) -> Secret:
+        """A token that is good now. Raises :class:`VendorError`."""
+        if self._fixed is not None:
+            return self._fixed
+        if self._token is not None and self._world.clock.monotonic() < self._ends - EARLY_SECONDS:
+            return self._token
+        async with self._turn:
+            if self._token is not None and self._world.clock.monotonic() < self._ends - EARLY_SECONDS:
+                return self._token
+            return await self._buy(lane)
+
+    async def renew(self, refused: Secret, lane: Lane) -> Secret | None:
+        """A newer token than the one refused with 401, or ``None`` when there is nothing to hope for."""
+        if self._grant is None:
+            return None
+        async with self._turn:
+            if self._token is not None and self._token != refused:
+                return self._token
+            if self._world.clock.monotonic() - self._born < FRESH_SECONDS:
+                return None
+            return await self._buy(lane)
+
+    async def _buy(self, lane: Lane) -> Secret:
+        if self._grant is None:
+            raise AssertionError("a fixed token is never bought")
+        answer = await self._sign_in(self._grant, lane)
+        text = answer.get("access_token")
+        if not isinstance(text, str) or not text:
+            raise VendorError(Failure(Remedy.RETRY, "no-token", "the token endpoint answered without a token", 200))
+        lasting = answer.get("refresh_token")
+        if isinstance(lasting, str) and lasting and lasting != self._grant.refresh_token.reveal():
+            # Store, then use: a rotated grant lost between the two locks the account out.
+            self._grant = OAuthGrant(self._grant.client_id, self._grant.client_secret, Secret(lasting))
+            if self._keep is not None:
+                await self._keep(self._grant.refresh_token)
+        seconds = answer.get("expires_in")
+        self._born = self._world.clock.monotonic()
+        self._ends = self._born + (float(seconds) if isinstance(seconds, int | float) else 1800.0)
+        self._token = Secret(text)
+        return self._token

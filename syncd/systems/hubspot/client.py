@@ -1,0 +1,133 @@
+"""The batch path: httpx and orjson over kept connections, every request paid for and observed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+
+from syncd.model.change import Lane
+from syncd.model.failure import Failure
+from syncd.runtime.clock import World
+from syncd.runtime.secret import Secret
+from syncd.systems.contract import Call, Payer, VendorError
+from syncd.systems.hubspot.auth import Auth
+from syncd.systems.hubspot.errors import blame, failure_of_reply, incomplete, parse
+from syncd.systems.hubspot.mishaps import failure_of_exception
+from syncd.systems.hubspot.settings import Settings
+from syncd.systems.hubspot.vitals import Vitals
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply in 2xx. ``data`` is ``None`` for 204 only."""
+
+    status: int
+    data: Any
+    body: bytes
+
+
+class Client:
+    """Raises :class:`VendorError` for every reply outside 2xx, every unreadable one and every one that never came."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        payer: Payer,
+        world: World,
+        auth: Auth,
+        vitals: Vitals,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._settings = settings
+        self._payer = payer
+        self._world = world
+        self._auth = auth
+        self._vitals = vitals
+        self._transport = transport
+        self._http: httpx.AsyncClient | None = None
+
+    async def open(self) -> None:
+        if self._http is not None:
+            return
+        settings = self._settings
+        limits = httpx.Limits(max_connections=settings.connections, max_keepalive_connections=settings.connections)
+        timeout = httpx.Timeout(settings.read_seconds, connect=settings.connect_seconds)
+        self._http = httpx.AsyncClient(
+            base_url=settings.base_url,
+            timeout=timeout,
+            limits=limits,
+            transport=self._transport,
+            follow_redirects=False,
+        )
+
+    async def close(self) -> None:
+        http, self._http = self._http, None
+        if http is not None:
+            await http.aclose()
+
+    async def post(self, path: str, body: Any, lane: Lane, *, writes: bool = False) -> Reply:
+        """``writes`` says that the call may change something, so that an unclear end is not taken for a failure."""
+        return await self._authorised("POST", path, orjson.dumps(body), None, lane, writes=writes)
+
+    async def get(self, path: str, query: Mapping[str, str], lane: Lane) -> Reply:
+        return await self._authorised("GET", path, None, query, lane, writes=False)
+
+    async def _authorised(
+        self, method: str, path: str, body: bytes | None, query: Mapping[str, str] | None, lane: Lane, *, writes: bool
+    ) -> Reply:
+        token = await self._auth.token(lane)
+        answer = await self._paid(method, path, body, query, lane, token, writes=writes)
+        if answer.status_code == 401:  # Certainly not applied, so sending it again is safe.
+            newer = await self._auth.renew(token, lane)
+            if newer is not None:
+                answer = await self._paid(method, path, body, query, lane, newer, writes=writes)
+        return self._open_reply(answer, writes=writes)
+
+    async def _paid(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        query: Mapping[str, str] | None,
+        lane: Lane,
+        token: Secret,
+        *,
+        writes: bool,
+    ) -> httpx.Response:
+        if self._http is None:
+            raise AssertionError("open() comes first")
+        call = Call("api")
+        headers = {"authorization": f"Bearer {token.reveal()}", "accept": "application/json"}
+        if body is not None:
+            headers["content-type"] = "application/json"
+        async with self._payer.pay(call, lane):
+            began = self._world.clock.monotonic()
+            try:
+                # httpx bounds each read; a reply that drips needs a bound on the whole.
+                async with asyncio.timeout(self._settings.connect_seconds + 2 * self._settings.read_seconds):
+                    answer = await self._http.request(method, path, content=body, params=query, headers=headers)
+            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
+                self._payer.observe(call, 0, {}, self._world.clock.monotonic() - began)
+                raise VendorError(failure_of_exception(error, writes=writes)) from None
+            told = blame(answer.status_code, answer.headers, answer.content)
+            self._payer.observe(call, answer.status_code, told, self._world.clock.monotonic() - began)
+        self._vitals.note(told, self._world.clock.now_ms())
+        return answer
+
+    def _open_reply(self, answer: httpx.Response, *, writes: bool) -> Reply:
+        status, body = answer.status_code, answer.content
+        if not 200 <= status <= 299:
+            raise VendorError(self._failure(status, body, answer.headers, writes=writes))
+        data = parse(body)
+        if data is None and status != 204:
+            raise VendorError(incomplete(status, body, writes=writes))
+        return Reply(status, data, body)
+
+    def _failure(self, status: int, body: bytes, headers: Mapping[str, str], *, writes: bool) -> Failure:
+        now = self._world.clock.now_ms()
+        return failure_of_reply(status, body, headers, writes=writes, now_ms=now, zone=self._vitals.time_zone)

@@ -1,0 +1,191 @@
+"""Reading: batches by id or by our own key, single look-ups for what was merged, the list for hydration."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from syncd.model.change import Lane
+from syncd.model.failure import Failure, Remedy
+from syncd.model.mapping import ObjectMapping
+from syncd.systems.contract import Page, ReadResult, Snapshot, VendorError
+from syncd.systems.hubspot.client import Client, Reply
+from syncd.systems.hubspot.errors import failure_of_item, incomplete
+from syncd.systems.hubspot.objects import modified_property
+from syncd.systems.hubspot.pipelines import PLAIN, Aliases, Pipelines
+from syncd.systems.hubspot.sdk import SINGLE, Sdk
+from syncd.systems.hubspot.settings import BATCH, LIST_PAGE, Paths
+
+PROBES: Final = 20
+"""Ids reported missing that are looked at one by one per read, in case they were merged away rather than deleted."""
+
+
+def milliseconds(text: Any) -> int:
+    """An ISO 8601 instant, or milliseconds as text, as milliseconds; 0 for anything else."""
+    if not isinstance(text, str) or not text:
+        return 0
+    if text.isdigit():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return 0
+    return round(moment.timestamp() * 1000) if moment.tzinfo else 0
+
+
+def snapshot(object_: str, result: Mapping[str, Any], aliases: Aliases = PLAIN) -> Snapshot:
+    """A CRM object of any reply as a snapshot. HubSpot has no ordered versions."""
+    properties = result.get("properties")
+    known = properties if isinstance(properties, Mapping) else {}
+    modified = milliseconds(known.get(modified_property(object_))) or milliseconds(result.get("updatedAt"))
+    return Snapshot(
+        object=object_,
+        external_id=str(result["id"]),
+        data=aliases.from_wire(known),
+        modified_at=modified,
+        deleted=result.get("archived") is True,
+    )
+
+
+def results_of(reply: Reply) -> list[Mapping[str, Any]]:
+    """The results of a batch or list reply. Raises :class:`VendorError` where the envelope is not one."""
+    found = reply.data.get("results") if isinstance(reply.data, Mapping) else None
+    if not isinstance(found, list):
+        raise VendorError(incomplete(reply.status, reply.body, writes=False))
+    return [one for one in found if isinstance(one, Mapping) and one.get("id") is not None]
+
+
+def chunks(things: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    return (things[start : start + size] for start in range(0, len(things), size))
+
+
+class Reader:
+    def __init__(self, client: Client, sdk: Sdk, paths: Paths, pipelines: Pipelines) -> None:
+        self._client = client
+        self._sdk = sdk
+        self._paths = paths
+        self._pipelines = pipelines
+
+    async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
+        wanted = list(dict.fromkeys(ids))
+        if not wanted:
+            return ReadResult({}, frozenset())
+        aliases = await self._pipelines.aliases(mapping, lane)
+        parts = await asyncio.gather(*(self._batch(mapping, part, "", lane) for part in chunks(wanted, BATCH)))
+        found: dict[str, Snapshot] = {}
+        strangers: list[Mapping[str, Any]] = []
+        refused: set[str] = set()
+        asked = frozenset(wanted)
+        for results, missed in parts:
+            refused |= missed
+            for one in results:
+                if str(one["id"]) in asked:
+                    found[str(one["id"])] = snapshot(mapping.object, one, aliases)
+                else:
+                    strangers.append(one)
+        lost = [one for one in wanted if one not in found]
+        if len(lost) == len(strangers) == 1:
+            # One asked-for id without an answer, one answer nobody asked for: the survivor of a merge.
+            found[lost[0]] = snapshot(mapping.object, strangers[0], aliases)
+        else:
+            found.update(await self._probe(mapping, lost, refused, lane, aliases))
+        return ReadResult(found, frozenset(one for one in wanted if one not in found))
+
+    async def find(self, mapping: ObjectMapping, keys: Sequence[str], lane: Lane) -> dict[str, Snapshot]:
+        """By our record id in the mapping's key property. Batch reads are consistent; search is not, so it is not
+        used here."""
+        wanted = list(dict.fromkeys(keys))
+        if not wanted:
+            return {}
+        if not mapping.key_path:
+            told = f"{mapping.name} has no key_path, so nothing can be found by record id"
+            raise VendorError(Failure(Remedy.ASK, "no-key-path", told))
+        aliases = await self._pipelines.aliases(mapping, lane)
+        found: dict[str, Snapshot] = {}
+        for part in chunks(wanted, BATCH):
+            results, _ = await self._batch(mapping, part, mapping.key_path, lane)
+            by_key = {str(one.get("properties", {}).get(mapping.key_path) or "").casefold(): one for one in results}
+            for key in part:
+                if (one := by_key.get(key.casefold())) is not None:
+                    found[key] = snapshot(mapping.object, one, aliases)
+        return found
+
+    async def scan(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
+        """Every living object in the order of ids, which writes do not disturb."""
+        place = _scan_place(cursor)
+        if place is None:
+            return Page((), cursor or "", more=False)
+        aliases = await self._pipelines.aliases(mapping, lane)
+        query = {"limit": str(LIST_PAGE), "properties": ",".join(mapping.paths()), "archived": "false"}
+        if place:
+            query["after"] = place
+        reply = await self._client.get(self._paths.objects(mapping.object), query, lane)
+        results = results_of(reply)
+        after = _next(reply.data)
+        mark = {"after": after} if after else {"done": True}
+        shots = [snapshot(mapping.object, one, aliases) for one in results]
+        return Page(shots, orjson.dumps(mark).decode(), more=bool(after))
+
+    async def _batch(
+        self, mapping: ObjectMapping, ids: Sequence[str], id_property: str, lane: Lane
+    ) -> tuple[list[Mapping[str, Any]], set[str]]:
+        """Results, and the ids the vendor says it does not have."""
+        body: dict[str, Any] = {
+            "inputs": [{"id": one} for one in ids],
+            "properties": list(mapping.paths()),
+            "propertiesWithHistory": [],
+        }
+        if id_property:
+            body["idProperty"] = id_property
+        try:
+            reply = await self._client.post(self._paths.objects(mapping.object, "batch/read"), body, lane)
+        except VendorError as error:
+            if error.failure.status == 404 and error.failure.remedy is Remedy.GONE:
+                return [], set(ids)  # Older behaviour: not one of them exists.
+            raise
+        missed: set[str] = set()
+        for one in reply.data.get("errors") or () if isinstance(reply.data, Mapping) else ():
+            failure = failure_of_item(one)
+            if failure.remedy is not Remedy.GONE:
+                raise VendorError(failure)
+            context = one.get("context") or {}
+            missed.update(str(value) for values in context.values() for value in values)
+        return results_of(reply), missed
+
+    async def _probe(
+        self, mapping: ObjectMapping, lost: Sequence[str], refused: set[str], lane: Lane, aliases: Aliases
+    ) -> dict[str, Snapshot]:
+        """Merged-away ids: a single read by the old id answers with the survivor."""
+        silent = [one for one in lost if one not in refused]
+        doubtful = silent + [one for one in lost if one in refused][: max(0, PROBES - len(silent))]
+        found: dict[str, Snapshot] = {}
+        for one in doubtful:
+            try:
+                data = await self._sdk.call(
+                    SINGLE, mapping.object, one, lane=lane, properties=list(mapping.paths()), archived=False
+                )
+            except VendorError as error:
+                if error.failure.remedy is not Remedy.GONE:
+                    raise
+                continue
+            if isinstance(data, Mapping) and data.get("id") is not None:
+                found[one] = snapshot(mapping.object, data, aliases)
+        return found
+
+
+def _next(data: Any) -> str:
+    paging = data.get("paging") if isinstance(data, Mapping) else None
+    after = ((paging or {}).get("next") or {}).get("after")
+    return str(after) if after else ""
+
+
+def _scan_place(cursor: str | None) -> str | None:
+    """Where a scan goes on: ``""`` for the beginning, ``None`` when it is over."""
+    if not cursor:
+        return ""
+    mark = orjson.loads(cursor)
+    return None if mark.get("done") else str(mark.get("after") or "")

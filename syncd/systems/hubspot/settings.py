@@ -1,0 +1,88 @@
+"""What a HubSpot connection needs to know, and where each call goes. The API's version stands here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from syncd.runtime.secret import Secret
+
+API_VERSION: Final = "2026-03"
+"""Date-based version of the batch path. ``v3`` is the other choice; the vendor ends its support in September 2027."""
+
+BATCH: Final = 100
+"""Inputs per object batch call."""
+
+ASSOCIATION_BATCH: Final = 1000
+"""Inputs per association batch call. The vendor's limit is remembered as 2,000; a refusal is halved, so a lower limit
+costs calls and nothing else."""
+
+LIST_PAGE: Final = 100
+SEARCH_PAGE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthGrant:
+    """An installed OAuth app's long-lived grant."""
+
+    client_id: str
+    client_secret: Secret
+    refresh_token: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One account. Exactly one of ``access_token`` and ``oauth`` is set."""
+
+    connection: str
+    access_token: Secret | None = None
+    """A service key, a legacy private app's token or a project app's static token; they look alike on the wire."""
+    oauth: OAuthGrant | None = None
+    webhook_secrets: tuple[Secret, ...] = ()
+    """The app's client secrets, newest first; more than one while the secret is being rotated."""
+    public_url: str = ""
+    """The webhook target URL as it stands in the app's settings; signatures cover it, not the address we listen on."""
+    portal_id: int | None = None
+    """Webhook events of other accounts are parked when this is known."""
+    base_url: str = "https://api.hubapi.com"
+    api_version: str = API_VERSION
+    time_zone: str = ""
+    """IANA zone of the account, whose midnight resets the daily count; learned by ``check`` when empty."""
+    connect_seconds: float = 3.0
+    read_seconds: float = 30.0
+    connections: int = 10
+    sdk_threads: int = 4
+
+    def __post_init__(self) -> None:
+        if (self.access_token is None) == (self.oauth is None):
+            raise ValueError(f"{self.connection}: give an access token or an OAuth grant, one of them")
+        parts = urlsplit(self.base_url)
+        loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
+            raise ValueError(f"{self.connection}: base_url must be https; plain http is for loopback only")
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The vendor's paths for one API version. The dated versions moved the version into the middle."""
+
+    version: str = API_VERSION
+    _dated: bool = field(init=False, default=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_dated", self.version != "v3")
+
+    def objects(self, object_: str, tail: str = "") -> str:
+        name = quote(object_, safe="")
+        stem = f"/crm/objects/{self.version}/{name}" if self._dated else f"/crm/v3/objects/{name}"
+        return f"{stem}/{tail}" if tail else stem
+
+    def associations(self, from_: str, to: str, tail: str) -> str:
+        pair = f"{quote(from_, safe='')}/{quote(to, safe='')}"
+        return (
+            f"/crm/associations/{self.version}/{pair}/{tail}" if self._dated else f"/crm/v4/associations/{pair}/{tail}"
+        )
+
+    def account(self) -> str:
+        return f"/account-info/{self.version}/details"

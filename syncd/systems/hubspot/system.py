@@ -1,0 +1,117 @@
+"""One HubSpot account behind the contract of :mod:`syncd.systems.contract`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import httpx
+
+from syncd.model.change import Change, Lane
+from syncd.model.mapping import ObjectMapping
+from syncd.runtime.clock import World
+from syncd.systems.contract import (
+    Capabilities,
+    Finding,
+    Page,
+    Payer,
+    ReadResult,
+    Snapshot,
+    Verdict,
+    WebhookRequest,
+    Write,
+)
+from syncd.systems.hubspot.auth import Auth, Keep
+from syncd.systems.hubspot.capture import Capture
+from syncd.systems.hubspot.check import Checker
+from syncd.systems.hubspot.client import Client
+from syncd.systems.hubspot.objects import POLLED
+from syncd.systems.hubspot.pipelines import Pipelines
+from syncd.systems.hubspot.provision import Provisioner
+from syncd.systems.hubspot.read import Reader
+from syncd.systems.hubspot.sdk import Sdk
+from syncd.systems.hubspot.settings import BATCH, Paths, Settings
+from syncd.systems.hubspot.vitals import Vitals
+from syncd.systems.hubspot.webhooks import HubSpotWebhooks
+from syncd.systems.hubspot.write import Writer
+
+
+class HubSpot:
+    """Implements ``System`` and ``WebhookSource``. Opening makes no call: a vendor that is down must not keep syncd
+    from starting.
+
+    ``keep`` stores a rotated OAuth refresh token before it is used. ``transport`` replaces the network of the batch
+    path in tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        payer: Payer,
+        world: World,
+        *,
+        keep: Keep | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._settings = settings
+        paths = Paths(settings.api_version)
+        vitals = Vitals(settings.time_zone)
+        self._sdk = Sdk(settings, payer, world, vitals)
+        auth = Auth(settings, world, self._sdk.sign_in, keep)
+        self._sdk.use(auth)
+        self._client = Client(settings, payer, world, auth, vitals, transport)
+        pipelines = Pipelines(self._sdk, world)
+        self._reader = Reader(self._client, self._sdk, paths, pipelines)
+        self._capture = Capture(self._sdk, world, vitals, pipelines)
+        self._writer = Writer(self._client, paths, pipelines)
+        self._checker = Checker(settings, self._sdk, paths, pipelines, vitals)
+        self._provisioner = Provisioner(settings.connection, self._sdk, pipelines)
+        self._webhooks = HubSpotWebhooks(settings, world, vitals)
+
+    @property
+    def connection(self) -> str:
+        return self._settings.connection
+
+    @property
+    def capabilities(self) -> Capabilities:
+        webhooks = bool(self._settings.webhook_secrets)
+        return Capabilities(
+            write_batch=BATCH,
+            read_batch=BATCH,
+            ordered_versions=False,
+            webhooks=webhooks,
+            polls=POLLED,
+            # Search and lists never show what was archived; only a webhook tells.
+            deletes_visible=webhooks,
+            keyed_creates=True,
+        )
+
+    async def open(self) -> None:
+        await self._client.open()
+
+    async def close(self) -> None:
+        await self._client.close()
+        await self._sdk.close()
+
+    async def check(self, mappings: Sequence[ObjectMapping]) -> Sequence[Finding]:
+        return await self._checker.run(mappings)
+
+    async def provision(self, mappings: Sequence[ObjectMapping], *, apply: bool) -> Sequence[Finding]:
+        return await self._provisioner.run(mappings, Lane.OPERATOR, apply=apply)
+
+    async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
+        return await self._reader.read(mapping, ids, lane)
+
+    async def find(self, mapping: ObjectMapping, keys: Sequence[str], lane: Lane) -> Mapping[str, Snapshot]:
+        return await self._reader.find(mapping, keys, lane)
+
+    async def poll(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
+        return await self._capture.poll(mapping, cursor, lane)
+
+    async def scan(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
+        return await self._reader.scan(mapping, cursor, lane)
+
+    async def write(self, mapping: ObjectMapping, writes: Sequence[Write], lane: Lane) -> Sequence[Verdict]:
+        return await self._writer.write(mapping, writes, lane)
+
+    def accept(self, request: WebhookRequest) -> Sequence[Change]:
+        return self._webhooks.accept(request)

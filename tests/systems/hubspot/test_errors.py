@@ -1,0 +1,292 @@
+"""Every error the vendor is known to send has its remedy, and nothing that arrives can break the sorting."""
+
+import json
+
+import httpx
+import orjson
+import pytest
+import requests.exceptions
+import urllib3.exceptions
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncd.model.failure import Remedy
+from syncd.systems.hubspot import errors
+from syncd.systems.hubspot.errors import (
+    BLAMED_WINDOW,
+    blame,
+    failure_of_item,
+    failure_of_reply,
+    incomplete,
+)
+from syncd.systems.hubspot.mishaps import exception_kind, failure_of_exception
+
+from .kit import NOW, TOKEN
+
+
+def body(**more):
+    return orjson.dumps({"status": "error", "message": "m", "correlationId": "c", **more})
+
+
+FACTS = [
+    (400, "VALIDATION_ERROR", Remedy.ASK),
+    (400, "PROPERTY_DOESNT_EXIST", Remedy.ASK),
+    (400, "INVALID_EMAIL", Remedy.ASK),
+    (400, "INVALID_INTEGER", Remedy.ASK),
+    (400, "INVALID_OPTION", Remedy.ASK),
+    (400, "READ_ONLY_VALUE", Remedy.ASK),
+    (400, "INVALID_DATE", Remedy.ASK),
+    (401, "INVALID_AUTHENTICATION", Remedy.REFRESH),
+    (401, "EXPIRED_AUTHENTICATION", Remedy.REFRESH),
+    (403, "MISSING_SCOPES", Remedy.STOP),
+    (403, "BANNED", Remedy.STOP),
+    (404, "OBJECT_NOT_FOUND", Remedy.GONE),
+    (405, "METHOD_NOT_ALLOWED", Remedy.ASK),
+    (409, "CONFLICT", Remedy.ASK),
+    (409, "OBJECT_ALREADY_EXISTS", Remedy.ASK),
+    (429, "RATE_LIMITS", Remedy.WAIT),
+    (429, "RATE_LIMIT", Remedy.WAIT),
+    (500, "INTERNAL_ERROR", Remedy.LOOK),
+    (400, "BAD_REFRESH_TOKEN", Remedy.STOP),
+    (400, "BAD_HUB", Remedy.STOP),
+    (400, "BAD_CLIENT_ID", Remedy.STOP),
+    (400, "GDPR_BLACKLISTED_EMAIL", Remedy.ASK),
+    (400, "invalid_grant", Remedy.STOP),
+    (400, "access_denied", Remedy.STOP),
+    (401, "invalid_client", Remedy.STOP),
+]
+STATUSES = {
+    400: Remedy.ASK, 401: Remedy.REFRESH, 403: Remedy.STOP, 405: Remedy.ASK, 409: Remedy.ASK, 413: Remedy.ASK,
+    414: Remedy.ASK, 415: Remedy.ASK, 422: Remedy.ASK, 423: Remedy.WAIT, 429: Remedy.WAIT, 477: Remedy.WAIT,
+    500: Remedy.LOOK, 502: Remedy.LOOK, 503: Remedy.LOOK, 504: Remedy.LOOK, 520: Remedy.LOOK, 521: Remedy.RETRY,
+    522: Remedy.STOP, 523: Remedy.RETRY, 524: Remedy.LOOK, 525: Remedy.STOP, 526: Remedy.STOP,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "category", "remedy"), FACTS)
+def test_every_category_has_its_remedy(status, category, remedy):
+    failure = failure_of_reply(status, body(category=category), writes=True)
+    assert (failure.remedy, failure.code, failure.status) == (remedy, category, status)
+
+
+def test_the_table_has_no_code_that_no_test_names():
+    assert set(errors.BY_CODE) == {category for _, category, _ in FACTS}
+    assert set(errors.BY_STATUS) == {*STATUSES, 404}
+
+
+@pytest.mark.parametrize(("status", "remedy"), STATUSES.items())
+@pytest.mark.parametrize("page", [b"", b"<html>oops</html>", b'{"status":"err', b"[]", b"null", b"\xff\xfe"])
+def test_a_status_alone_has_its_remedy_whatever_the_body(status, remedy, page):
+    failure = failure_of_reply(status, page, writes=True)
+    assert failure.remedy is remedy
+    assert failure.code == f"http-{status}"
+    assert failure.message
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 524])
+def test_a_read_that_met_a_server_error_is_tried_again_not_looked_up(status):
+    assert failure_of_reply(status, b"").remedy is Remedy.RETRY
+
+
+def test_a_404_without_a_category_is_a_wrong_path_not_a_deleted_object():
+    assert failure_of_reply(404, b"<html>404</html>").remedy is Remedy.ASK
+
+
+def test_statuses_nobody_has_heard_of_are_tried_again():
+    assert failure_of_reply(499, b"").remedy is Remedy.RETRY
+    assert failure_of_reply(302, b"").remedy is Remedy.RETRY
+    assert failure_of_reply(599, b"", writes=True).remedy is Remedy.LOOK
+
+
+def test_an_existing_id_in_the_sentence_links():
+    failure = failure_of_reply(409, body(category="CONFLICT", message="Contact already exists. Existing ID: 12345"))
+    assert (failure.remedy, failure.existing_id) == (Remedy.LINK, "12345")
+
+
+def test_an_item_of_a_207_links_too():
+    item = {"status": "error", "category": "CONFLICT", "message": "Contact already exists. Existing ID: 77"}
+    failure = failure_of_item(item)
+    assert (failure.remedy, failure.existing_id, failure.status) == (Remedy.LINK, "77", 409)
+
+
+def test_property_names_come_out_of_the_json_inside_the_message():
+    inner = json.dumps(
+        [
+            {
+                "isValid": False,
+                "message": 'Property "credit" does not exist',
+                "error": "PROPERTY_DOESNT_EXIST",
+                "name": "credit",
+            },
+            {"isValid": False, "message": "x", "error": "INVALID_EMAIL", "name": "email"},
+        ]
+    )
+    failure = failure_of_reply(
+        400, body(category="VALIDATION_ERROR", message=f"Property values were not valid: {inner}")
+    )
+    assert failure.fields == ("credit", "email")
+    assert failure.code == "PROPERTY_DOESNT_EXIST"
+
+
+def test_property_names_come_out_of_contexts_and_nested_errors():
+    nested = {"message": "x", "code": "INVALID_OPTION", "in": "dealstage", "context": {"propertyName": ["dealstage"]}}
+    failure = failure_of_reply(400, body(category="VALIDATION_ERROR", errors=[nested]))
+    assert (failure.code, failure.fields) == ("INVALID_OPTION", ("dealstage",))
+
+
+def test_missing_scopes_are_named():
+    nested = {"message": "x", "context": {"requiredGranularScopes": ["crm.objects.deals.write"]}}
+    failure = failure_of_reply(403, body(category="MISSING_SCOPES", errors=[nested]))
+    assert failure.remedy is Remedy.STOP
+    assert "crm.objects.deals.write" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("told", "headers", "zone", "seconds"),
+    [
+        ({"policyName": "TEN_SECONDLY_ROLLING"}, {}, "", 10),
+        ({"policyName": "SECONDLY"}, {}, "", 1),
+        ({"message": "You have reached your secondly limit."}, {}, "", 1),
+        ({"message": "You have reached your ten_secondly_rolling limit."}, {}, "", 10),
+        ({}, {}, "", 10),
+        ({"policyName": "DAILY"}, {}, "", 3600),
+        ({"message": "You have reached your daily limit."}, {}, "", 3600),
+        ({"policyName": "DAILY"}, {}, "no/such zone", 3600),
+        ({"policyName": "DAILY"}, {"Retry-After": "42"}, "Europe/Berlin", 42),
+        ({"policyName": "TEN_SECONDLY_ROLLING"}, {"retry-after": "3.5"}, "", 3.5),
+        ({}, {"Retry-After": "soon"}, "", 10),
+    ],
+)
+def test_a_429_waits_as_its_policy_says(told, headers, zone, seconds):
+    failure = failure_of_reply(429, body(errorType="RATE_LIMIT", **told), headers, now_ms=NOW, zone=zone)
+    assert (failure.remedy, failure.retry_after_seconds) == (Remedy.WAIT, seconds)
+
+
+def test_a_spent_day_waits_for_midnight_in_the_accounts_zone():
+    # NOW is 2026-11-02 08:00 UTC, 03:00 in New York.
+    failure = failure_of_reply(429, body(policyName="DAILY"), now_ms=NOW, zone="America/New_York")
+    assert failure.retry_after_seconds == 21 * 3600
+
+
+def test_retry_after_may_be_a_date():
+    failure = failure_of_reply(429, b"", {"Retry-After": "Mon, 02 Nov 2026 08:00:30 GMT"}, now_ms=NOW)
+    assert failure.retry_after_seconds == 30
+
+
+def test_a_lock_is_waited_out_for_at_least_two_seconds():
+    assert failure_of_reply(423, b"").retry_after_seconds == 2
+    assert failure_of_reply(423, b"", {"Retry-After": "0"}).retry_after_seconds == 2
+
+
+def test_a_migrating_account_pauses_as_long_as_it_says():
+    assert failure_of_reply(477, b"", {"Retry-After": "86400"}).retry_after_seconds == 86400
+    assert failure_of_reply(477, b"").retry_after_seconds == 600
+
+
+@pytest.mark.parametrize(
+    ("told", "window"),
+    [({"policyName": "DAILY"}, "daily"), ({"message": "You have reached your secondly limit."}, "search"),
+     ({"policyName": "TEN_SECONDLY_ROLLING"}, "ten_seconds"), ({}, None)],
+)  # fmt: skip
+def test_the_budget_is_told_which_window_is_spent(told, window):
+    assert blame(429, {"X-A": "1"}, body(**told)).get(BLAMED_WINDOW) == window
+    assert BLAMED_WINDOW not in blame(400, {}, body(**told))
+
+
+def test_secrets_never_reach_the_operators_eyes():
+    failure = failure_of_reply(400, body(message=f"bad token {TOKEN}", category="VALIDATION_ERROR"))
+    assert TOKEN not in failure.message + failure.reply
+    assert "pat-eu1-***" in failure.reply
+
+
+def test_a_reply_that_cannot_be_read_after_a_write_is_looked_up():
+    assert incomplete(200, b'{"results": [', writes=True).remedy is Remedy.LOOK
+    assert incomplete(200, b"", writes=False).remedy is Remedy.RETRY
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 10**12) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
+        st.sampled_from(["message", "category", "errors", "context", "status", "code", "in", "policyName", "error", "x"]),
+        inner, max_size=5),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@given(st.integers(300, 600), st.one_of(st.binary(max_size=200), json_values.map(orjson.dumps)), st.booleans())
+def test_no_body_can_break_the_sorting(status, page, writes):
+    failure = failure_of_reply(status, page, {"retry-after": "x"}, writes=writes, now_ms=NOW)
+    assert failure.code
+    assert failure.remedy is not Remedy.LOOK or writes
+    blame(status, {}, page)
+
+
+@given(json_values)
+def test_no_item_can_break_the_sorting(item):
+    if isinstance(item, dict):
+        assert failure_of_item(item).code
+
+
+def exception_classes(module):
+    found = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Exception)]
+    return [one for one in found if not issubclass(one, Warning)]
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        *[one for one in exception_classes(httpx)],
+        *[one for one in exception_classes(urllib3.exceptions) if one.__module__ == "urllib3.exceptions"],
+        *[one for one in exception_classes(requests.exceptions) if one.__module__ == "requests.exceptions"],
+    ],
+    ids=lambda cls: f"{cls.__module__}.{cls.__name__}",
+)
+def test_every_exception_of_the_http_clients_is_sorted(cls):
+    error = cls.__new__(cls)
+    assert exception_kind(error) in {"unsent", "misuse", "unclear"}
+
+
+@pytest.mark.parametrize(
+    "package", ["crm.objects", "crm.contacts", "crm.deals", "crm.properties", "crm.pipelines", "oauth"]
+)
+def test_every_exception_of_the_generated_packages_is_sorted(package):
+    import importlib
+
+    classes = exception_classes(importlib.import_module(f"hubspot.{package}.exceptions"))
+    assert len(classes) >= 9
+    for cls in [*classes, *exception_classes(importlib.import_module("hubspot.exceptions"))]:
+        assert exception_kind(cls.__new__(cls)) in {"unsent", "misuse", "unclear"}
+
+
+@pytest.mark.parametrize(
+    ("error", "writes", "remedy"),
+    [
+        (httpx.ConnectError("x"), True, Remedy.RETRY),
+        (httpx.ConnectTimeout("x"), True, Remedy.RETRY),
+        (httpx.PoolTimeout("x"), True, Remedy.RETRY),
+        (httpx.ReadTimeout("x"), True, Remedy.LOOK),
+        (httpx.ReadTimeout("x"), False, Remedy.RETRY),
+        (httpx.RemoteProtocolError("x"), True, Remedy.LOOK),
+        (httpx.UnsupportedProtocol("x"), False, Remedy.STOP),
+        (TimeoutError(), True, Remedy.LOOK),
+        (urllib3.exceptions.NewConnectionError(None, "x"), True, Remedy.RETRY),
+        (urllib3.exceptions.ReadTimeoutError(None, "/", "x"), True, Remedy.LOOK),
+        (urllib3.exceptions.ProtocolError("x"), False, Remedy.RETRY),
+    ],
+)
+def test_what_was_never_sent_is_told_from_what_may_have_been_applied(error, writes, remedy):
+    failure = failure_of_exception(error, writes=writes)
+    assert (failure.remedy, failure.status) == (remedy, 0)
+
+
+def test_a_max_retry_error_is_what_it_wraps():
+    inner = urllib3.exceptions.NewConnectionError(None, "refused")
+    assert failure_of_exception(urllib3.exceptions.MaxRetryError(None, "/", inner), writes=True).code == "unreachable"
+
+
+def test_a_certificate_that_is_not_trusted_stops_the_connection():
+    import ssl
+
+    error = httpx.ConnectError("x")
+    error.__cause__ = ssl.SSLCertVerificationError("bad")
+    assert failure_of_exception(error).remedy is Remedy.STOP
