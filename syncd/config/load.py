@@ -18,6 +18,7 @@ from syncd.config.models import (
     ConnectionSettings,
     ControlSettings,
     CredentialSettings,
+    HubspotSettings,
     IntakeSettings,
     LogSettings,
     OpsSettings,
@@ -98,9 +99,10 @@ def _configuration(source: Source, environ: Mapping[str, str], path: Path | None
         return read_section(source, kind, source.document.get(name, {}), (name,))
 
     connections, names = read_connections(source)
+    intake = _intake(source, section(IntakeSettings, "intake"), connections, names)
+    connections = {name: _with_webhook(one, intake) for name, one in connections.items()}
     entities = read_entities(source, connections, names)
     mappings = read_mappings(source, connections, names, entities)
-    intake = _intake(source, section(IntakeSettings, "intake"), connections, names)
     state, control = section(StateSettings, "state"), section(ControlSettings, "control")
     state_dir = _state_dir(state, environ)
     configuration = Configuration(
@@ -146,6 +148,13 @@ def _intake(
             source.add(key, 'needs connection = "...": the shop it speaks for')
         bound[name] = replace(one, connection=one.connection or (shops[0] if shops else ""))
     return replace(intake, sources=bound)
+
+
+def _with_webhook(connection: ConnectionSettings, intake: IntakeSettings) -> ConnectionSettings:
+    """The connection with the address that its vendor's webhooks are sent to, where there is one."""
+    if isinstance(connection, HubspotSettings) and not connection.webhook_url and intake.public_url:
+        return replace(connection, webhook_url=f"{intake.public_url}/v1/webhooks/{connection.name}")
+    return connection
 
 
 def _check_whole(source: Source, configuration: Configuration) -> None:

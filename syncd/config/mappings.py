@@ -10,7 +10,7 @@ from syncd.config.checks import check_mappings
 from syncd.config.documents import ChildDocument, FieldMappingDocument, MappingDocument
 from syncd.config.lenses import ITEM_FIELDS, Chosen, LensProblem, build_lens
 from syncd.config.lines import Key
-from syncd.config.models import ConnectionSettings
+from syncd.config.models import ConnectionSettings, HubspotSettings
 from syncd.config.overlay import overlay_mapping, standard_mappings
 from syncd.config.problems import meant
 from syncd.config.sections import read_section
@@ -126,6 +126,7 @@ class _Builder:
         self.key = key
         self.written = written
         self.inherited = inherited
+        self.reachable = not isinstance(connection, HubspotSettings) or bool(connection.webhook_url)
 
     def build(self, document: MappingDocument) -> ObjectMapping:
         types = {name: one.type for name, one in self.entity.fields.items()}
@@ -142,11 +143,23 @@ class _Builder:
             children=tuple(self.children(document)),
             capture=Capture(
                 poll_seconds=document.capture.poll,
-                webhook=document.capture.webhook,
+                webhook=self.webhook(document),
                 hydrate=document.capture.hydrate,
                 overlap_seconds=document.capture.overlap,
             ),
         )
+
+    def webhook(self, document: MappingDocument) -> bool:
+        """Whether webhooks are awaited. Standard mappings await them only where the vendor can reach us."""
+        if not document.capture.webhook or self.reachable:
+            return document.capture.webhook
+        if "webhook" in self._own("capture"):
+            self.source.add(
+                (*self.key, "capture", "webhook"),
+                f"needs an address that the vendor can reach: intake.public_url, or "
+                f"connections.{self.connection.name}.webhook_url",
+            )
+        return False
 
     def _own(self, part: str) -> Mapping[str, Any]:
         written = self.written.get(part)

@@ -198,8 +198,6 @@ class HubspotSettings(ConnectionSettings):
     base_url: Annotated[str, Url(empty=False)] = "https://api.hubapi.com"
     portal_id: Annotated[int, Between(0, 2**53)] = 0
     """The account; webhooks of other accounts are refused. 0: any account that the app's secret vouches for."""
-    app_id: Annotated[int, Between(0, 2**53)] = 0
-    """The app that webhooks come from, and by which our own writes are recognised; 0 when unknown."""
     auth: Annotated[str, OneOf(("token", "oauth"))] = "token"
     """``token``: a service key, private app or static project app. ``oauth``: an app with a refresh token."""
     client_id: str = ""

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, cast
 
 from syncd.config.lines import Key
 from syncd.config.problems import looks_secret, meant
+from syncd.config.rules import Duration
 from syncd.config.source import Source
 
 T = TypeVar("T")
@@ -32,22 +33,30 @@ _RULES: Final = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class KeyInfo:
-    """One key of a section: its type without annotations, and what its values are made of."""
+    """One key of a section."""
 
     name: str
     kind: Any
+    """The type without annotations."""
     default: Any
+    span: bool
+    """A span of time, kept in seconds."""
 
 
 @functools.cache
 def keys_of(section: type) -> Mapping[str, KeyInfo]:
     """The keys that a section's table may hold."""
     hints = typing.get_type_hints(section)
+    noted = typing.get_type_hints(section, include_extras=True)
     return {
-        one.name: KeyInfo(one.name, hints[one.name], _default(one))
+        one.name: KeyInfo(one.name, hints[one.name], _default(one), _is_span(noted[one.name]))
         for one in dataclasses.fields(section)
         if one.name not in HIDDEN
     }
+
+
+def _is_span(annotation: Any) -> bool:
+    return any(isinstance(one, Duration) for one in getattr(annotation, "__metadata__", ()))
 
 
 def _default(one: dataclasses.Field[Any]) -> Any:

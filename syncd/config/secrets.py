@@ -1,0 +1,66 @@
+"""Which secrets a configuration needs, as data. Where they are kept is the business of :mod:`syncd.credentials`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from syncd.config.models import CommercetoolsSettings, Configuration, ConnectionSettings, HubspotSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SecretNeed:
+    account: str
+    """The connection or the event source."""
+    name: str
+    purpose: str
+    needed: bool = True
+    """Syncd cannot do its work without it; otherwise only what ``purpose`` says is missing."""
+
+
+PREVIOUS: Final = "previous_"
+"""Before a secret's name: the one it replaces, still accepted while it is being rotated."""
+
+
+def secret_needs(configuration: Configuration) -> tuple[SecretNeed, ...]:
+    """Every secret that the configuration knows of, in the order of the file."""
+    return (
+        *(need for one in configuration.connections.values() for need in connection_needs(configuration, one)),
+        *source_needs(configuration),
+    )
+
+
+def connection_needs(configuration: Configuration, connection: ConnectionSettings) -> tuple[SecretNeed, ...]:
+    """The secrets of one connection."""
+    if isinstance(connection, CommercetoolsSettings):
+        return (SecretNeed(connection.name, "client_secret", f"secret of the API client {connection.client_id}"),)
+    if isinstance(connection, HubspotSettings):
+        webhooks = any(one.capture.webhook for one in configuration.mappings_of(connection.name))
+        return tuple(_hubspot(connection, webhooks=webhooks))
+    return ()
+
+
+def _hubspot(connection: HubspotSettings, *, webhooks: bool) -> Iterator[SecretNeed]:
+    name = connection.name
+    if connection.auth == "oauth":
+        yield SecretNeed(name, "client_secret", "secret of the app: signs in, and signs webhooks")
+        yield SecretNeed(name, "refresh_token", "the app's grant for this account")
+    else:
+        yield SecretNeed(name, "access_token", "service key, private app token or static project app token")
+        yield SecretNeed(name, "client_secret", "secret of the app that signs webhooks", needed=webhooks)
+    yield SecretNeed(name, f"{PREVIOUS}client_secret", "the app's former secret, during a rotation", needed=False)
+
+
+def source_needs(configuration: Configuration) -> tuple[SecretNeed, ...]:
+    """The secrets of the event sources."""
+    needs = []
+    for name, one in configuration.intake.sources.items():
+        secret, purpose = (
+            ("signing_secret", "signs the shop's events (whsec_... or whpk_...)")
+            if one.auth == "signature"
+            else ("token", "the shop's bearer token")
+        )
+        needs.append(SecretNeed(name, secret, purpose))
+        needs.append(SecretNeed(name, f"{PREVIOUS}{secret}", "the former one, during a rotation", needed=False))
+    return tuple(needs)

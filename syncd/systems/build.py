@@ -1,0 +1,103 @@
+"""From a connection's settings and secrets to its system. Vendor packages are loaded here, on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from syncd.config.models import CommercetoolsSettings, ConnectionSettings, HubspotSettings
+from syncd.runtime.clock import World
+from syncd.runtime.secret import Secret
+from syncd.systems.contract import Payer, System
+
+Keep = Callable[[str, Secret], Awaitable[object]]
+"""Stores a secret of the connection durably, by name; returns when it is safe."""
+
+
+class MissingSecret(ValueError):  # noqa: N818 - a condition of the set-up, told in one line
+    """A secret that the system cannot do without was not handed over."""
+
+    def __init__(self, connection: str, name: str) -> None:
+        self.connection = connection
+        self.name = name
+        super().__init__(
+            f"the secret {name} of {connection} is not set. Run: syncd credentials set {connection} {name}"
+        )
+
+
+def build_system(
+    connection: ConnectionSettings,
+    secrets: Mapping[str, Secret],
+    payer: Payer,
+    world: World,
+    *,
+    keep: Keep | None = None,
+) -> System:
+    """The system of a connection, closed. ``secrets`` are the connection's, by name (see
+    :func:`syncd.config.secrets.connection_needs`). ``keep`` stores secrets that the vendor rotates.
+
+    Raises :class:`MissingSecret`.
+    """
+
+    def needed(name: str) -> Secret:
+        found = secrets.get(name)
+        if not found:
+            raise MissingSecret(connection.name, name)
+        return found
+
+    if isinstance(connection, CommercetoolsSettings):
+        return _commercetools(connection, needed, payer, world)
+    if isinstance(connection, HubspotSettings):
+        return _hubspot(connection, needed, secrets, payer, world, keep)
+    raise TypeError(f"no system is built from {type(connection).__name__}")
+
+
+def _commercetools(
+    connection: CommercetoolsSettings, needed: Callable[[str], Secret], payer: Payer, world: World
+) -> System:
+    from syncd.systems.commercetools.settings import CommercetoolsSettings as Settings
+    from syncd.systems.commercetools.system import CommercetoolsSystem
+
+    settings = Settings(
+        project_key=connection.project,
+        api_url=connection.api_url,
+        auth_url=connection.auth_url,
+        client_id=Secret(connection.client_id),
+        client_secret=needed("client_secret"),
+        scopes=connection.scopes,
+        custom_type_key=connection.custom_type,
+        read_seconds=connection.timeout,
+        total_seconds=2 * connection.timeout,
+    )
+    return CommercetoolsSystem(connection.name, settings, payer, world)
+
+
+def _hubspot(
+    connection: HubspotSettings,
+    needed: Callable[[str], Secret],
+    secrets: Mapping[str, Secret],
+    payer: Payer,
+    world: World,
+    keep: Keep | None,
+) -> System:
+    from syncd.systems.hubspot.settings import OAuthGrant, Settings
+    from syncd.systems.hubspot.system import HubSpot
+
+    oauth = connection.auth == "oauth"
+    signing = (secrets.get("client_secret"), secrets.get("previous_client_secret"))
+
+    async def kept(token: Secret) -> None:
+        if keep is not None:
+            await keep("refresh_token", token)
+
+    settings = Settings(
+        connection=connection.name,
+        access_token=None if oauth else needed("access_token"),
+        oauth=OAuthGrant(connection.client_id, needed("client_secret"), needed("refresh_token")) if oauth else None,
+        webhook_secrets=tuple(one for one in signing if one),
+        public_url=connection.webhook_url,
+        portal_id=connection.portal_id or None,
+        base_url=connection.base_url,
+        time_zone=connection.time_zone,
+        read_seconds=connection.timeout,
+    )
+    return HubSpot(settings, payer, world, keep=kept if keep is not None else None)
