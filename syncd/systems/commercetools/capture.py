@@ -3,9 +3,9 @@
 A **poll** walks the compound keyset ``(lastModifiedAt, id)``. A *round* is one walk from the start to the present:
 within it each page goes on exactly where the last one ended, so rows with equal times are not lost between pages.
 Writes become visible out of the order of their times, so each new round starts ``overlap_seconds`` before the
-point up to which everything is known to have been visible. That point is the newest row met, but for a round of
-several pages no later than the vendor's clock when the round began: what became visible behind the walk while it
-went on is met in the next round. Only the vendor's clock counts, never ours.
+point up to which everything is known to have been visible. That point is the newest row met; after a round of several
+pages it is as much earlier as the round took, because what became visible behind the walk while it went on must be
+met in the next round. All moments are the vendor's; our clock gives nothing but that span.
 
 Rows met twice are the caller's to drop: the dedupe key of a polled change is ``<object>:<id>:<version>``.
 
@@ -37,15 +37,19 @@ _AFTER: Final = "lastModifiedAt > :at or (lastModifiedAt = :at and id > :id)"
 @dataclass(frozen=True, slots=True)
 class PollCursor:
     at: str
-    """``lastModifiedAt`` in the vendor's own writing: of the last row met while ``walking``, otherwise the point
+    """``lastModifiedAt`` in the vendor's own writing: of the last row met while walking, otherwise the point
     from which the next round steps back by the overlap."""
     id: str = ""
     """Of the last row met, while walking."""
-    walking: bool = False
-    begun: str = ""
-    """The vendor's clock when the round began; empty where it is unknown or makes no sense beside the rows."""
+    begun: int = 0
+    """While walking: our clock when the round began, in milliseconds since the epoch."""
     floor: str = ""
-    """``at`` of the cursor the round began with: the next round never starts before it."""
+    """While walking: ``at`` of the cursor the round began with. The next round never starts before it."""
+
+    @property
+    def walking(self) -> bool:
+        """Inside of a round: the next page goes on exactly here."""
+        return bool(self.id)
 
     def encode(self) -> str:
         members: dict[str, Any] = {"at": self.at}
@@ -60,10 +64,11 @@ class PollCursor:
         if not isinstance(at, str):
             raise _bad_cursor()
         _ms(at)
-        rest = [members.get(name, "") for name in ("id", "begun", "floor")]
-        if not all(isinstance(one, str) for one in rest):
+        identity, begun, floor = members.get("id", ""), members.get("begun", 0), members.get("floor", at)
+        if not (isinstance(identity, str) and isinstance(begun, int) and isinstance(floor, str)):
             raise _bad_cursor()
-        return cls(at, rest[0], "id" in members, rest[1], rest[2])
+        _ms(floor)
+        return cls(at, identity, begun, floor)
 
 
 async def poll(client: Client, mapping: ObjectMapping, text: str | None, lane: Lane) -> Page:
@@ -72,11 +77,12 @@ async def poll(client: Client, mapping: ObjectMapping, text: str | None, lane: L
     if text is None:
         return Page((), PollCursor(await _newest(client, mapping, lane)).encode(), more=True)
     cursor = PollCursor.decode(text)
+    begun = cursor.begun if cursor.walking else client.now_ms()
     rows = await query(client, mapping.object, _poll_query(client, mapping, cursor), lane)
     found = _snapshots(mapping, rows)
     if found:
         _must_advance(cursor, found[-1])
-    following = _next(cursor, found, rows)
+    following = _next(cursor, found, full=rows.full, begun=begun, now=client.now_ms())
     return Page(found, following.encode(), more=following.walking)
 
 
@@ -117,28 +123,16 @@ def _poll_query(client: Client, mapping: ObjectMapping, cursor: PollCursor) -> Q
     return Query(where, variables, _ORDER, client.settings.page_limit, expansions(mapping))
 
 
-def _next(cursor: PollCursor, found: list[Snapshot], rows: Rows) -> PollCursor:
+def _next(cursor: PollCursor, found: list[Snapshot], *, full: bool, begun: int, now: int) -> PollCursor:
     """Where to go on after a page. Pure."""
     floor = cursor.floor if cursor.walking else cursor.at
-    begun = cursor.begun if cursor.walking else _begun(found, rows)
-    if rows.full and found:
-        last = found[-1]
-        return PollCursor(_at(last), last.external_id, walking=True, begun=begun, floor=floor)
-    reached = _at(found[-1]) if found else cursor.at
-    if cursor.walking and begun:
-        reached = min(reached, begun, key=_ms)
-    return PollCursor(max(reached, floor, key=_ms) if floor else reached)
-
-
-def _begun(found: list[Snapshot], rows: Rows) -> str:
-    """The vendor's clock when the first page was asked for, at the latest."""
-    if rows.date_ms is None:
-        return ""
-    # The header has whole seconds, so a row may seem up to a second younger. One that is more so was stamped by
-    # another clock, and then the header says nothing about rows.
-    if found and found[-1].modified_at > rows.date_ms + 1000:
-        return ""
-    return instant_from_ms(max(0, rows.date_ms - int(rows.seconds * 1000)))
+    if full and found:
+        return PollCursor(_at(found[-1]), found[-1].external_id, begun, floor)
+    reached = _ms(_at(found[-1]) if found else cursor.at)
+    if cursor.walking:
+        # A clock that was set back says nothing of the span: then the round is walked once more.
+        reached = reached - (now - begun) if now >= begun else 0
+    return PollCursor(instant_from_ms(max(reached, _ms(floor))))
 
 
 def _must_advance(cursor: PollCursor, last: Snapshot) -> None:

@@ -36,8 +36,6 @@ class Reply:
     body: Mapping[str, Any] = field(repr=False)
     date_ms: int | None
     """The vendor's clock when it answered, in whole seconds, as milliseconds since the epoch."""
-    seconds: float
-    """How long the exchange took."""
 
 
 class Client:
@@ -64,6 +62,9 @@ class Client:
 
     async def close(self) -> None:
         await self._wire.close()
+
+    def now_ms(self) -> int:
+        return self._world.clock.now_ms()
 
     async def token(self, lane: Lane) -> Token:
         """The token in use; raises :class:`VendorError` where there can be none."""
@@ -120,7 +121,7 @@ class Client:
         if body is None:
             raise VendorError(from_unusable(raw.status, "the body is not a JSON object", doing))
         date = http_date(raw.headers.get("date", ""))
-        return Reply(body, None if date is None else int(date * 1000), raw.seconds)
+        return Reply(body, None if date is None else int(date * 1000))
 
     def _trace(self) -> str:
         """The correlation id bound to this task's log context, or one of our own."""

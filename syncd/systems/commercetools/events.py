@@ -18,9 +18,9 @@ the same three                          ``{"id": ...}``, with or without        
 none, but ``notificationType``          (a Platform payload by itself)              as the two above
 ======================================  ==========================================  =====================
 
-``<t>`` is ``customer``, ``cart`` or ``order``; notifications about other resources, and the test notification of a
-new subscription, are understood and come to nothing. Another type becomes an OPAQUE change, so that an operator
-sees what the shop sends in vain.
+``<t>`` is ``customer``, ``cart`` or ``order``. Notifications about other resources, the test notification of a new
+subscription among them, are HINTs of an object named like the resource's type: no mapping has it, so the engine drops
+them with that reason. Another type gives no change; the intake keeps such an event for an operator.
 
 A STATE needs ``id``, ``version`` and ``lastModifiedAt``: with them it meets the poll's row of the same version as an
 equal. A customer whose group is not expanded is a HINT, since its price tier cannot be read from the bare id.
@@ -47,7 +47,7 @@ SHOP_TYPES: Final[Mapping[str, str]] = {
 }
 
 NOTIFIED: Final[Mapping[str, str]] = {"customer": "customers", "cart": "carts", "order": "orders"}
-"""``typeId`` of notifications to the object of mappings."""
+"""``typeId`` of notifications to the object of mappings; other types stand for themselves."""
 
 PREFIX: Final = "com.commercetools."
 
@@ -55,7 +55,7 @@ PREFIX: Final = "com.commercetools."
 def changes_from_event(
     connection: str, event: Mapping[str, Any], received_at: int, correlation_id: str = ""
 ) -> Sequence[Change]:
-    """The changes that one event tells, mostly one.
+    """The change that one event tells; none where its type is not understood.
 
     ``event`` is a CloudEvent's attributes with its decoded ``data``, or a Platform payload. ``received_at`` is in
     milliseconds since the epoch. Raises :class:`RefusedError` where the event lacks what its type needs.
@@ -63,14 +63,12 @@ def changes_from_event(
     tell = _Teller(connection, received_at, correlation_id)
     kind = event.get("type")
     if isinstance(event.get("notificationType"), str):
-        return tell.notification(event)
+        return [tell.notification(event)]
     if not isinstance(kind, str):
         raise RefusedError(400, "event", "the event has no type")
     if kind.startswith(PREFIX):
-        return tell.notification(_platform(event, kind))
-    if kind in SHOP_TYPES:
-        return [tell.shop(event, SHOP_TYPES[kind])]
-    return [tell.opaque(event)]
+        return [tell.notification(_platform(event, kind))]
+    return [tell.shop(event, SHOP_TYPES[kind])] if kind in SHOP_TYPES else []
 
 
 class _Teller:
@@ -100,52 +98,39 @@ class _Teller:
             payload={name: value for name, value in data.items() if name != "password"} if whole else None,
         )
 
-    def notification(self, told: Mapping[str, Any]) -> Sequence[Change]:
-        """The changes of a Platform payload."""
-        resource = told.get("resource")
-        if told.get("notificationType") == "Event":
+    def notification(self, told: Mapping[str, Any]) -> Change:
+        """The change of a Platform payload."""
+        kind = _needed(told, "notificationType", "the notification")
+        if kind == "Event":
             # Of checkout and the import API: what they did to resources shows as changes of these.
-            return []
+            type_id, identity = _needed(told, "resourceType", "the event"), _needed(told, "id", "the event")
+            return self._change(type_id, identity, ChangeKind.HINT, f"event:{type_id}:{identity}", occurred_at=0)
+        resource = told.get("resource")
         if not isinstance(resource, Mapping):
             raise RefusedError(400, "event", "the notification names no resource")
         type_id = _needed(resource, "typeId", "the notification's resource")
-        if type_id not in NOTIFIED:
-            return []
         identity = _needed(resource, "id", "the notification's resource")
-        kind = _needed(told, "notificationType", "the notification")
         if kind == "Message":
-            return [self._message(told, type_id, identity)]
+            return self._message(told, type_id, identity)
         version = _number(told, "version")
-        return [
-            self._change(
-                NOTIFIED[type_id],
-                identity,
-                ChangeKind.DELETED if kind == "ResourceDeleted" else ChangeKind.HINT,
-                f"change:{type_id}:{identity}:{version}:{kind}",
-                occurred_at=_instant(told.get("modifiedAt")),
-                version=version,
-            )
-        ]
+        return self._change(
+            NOTIFIED.get(type_id, type_id),
+            identity,
+            ChangeKind.DELETED if kind == "ResourceDeleted" and type_id in NOTIFIED else ChangeKind.HINT,
+            f"change:{type_id}:{identity}:{version}:{kind}",
+            occurred_at=_instant(told.get("modifiedAt")),
+            version=version,
+        )
 
     def _message(self, told: Mapping[str, Any], type_id: str, identity: str) -> Change:
-        deleted = told.get("type") == f"{type_id.title()}Deleted"
+        deleted = type_id in NOTIFIED and told.get("type") == f"{type_id.title()}Deleted"
         return self._change(
-            NOTIFIED[type_id],
+            NOTIFIED.get(type_id, type_id),
             identity,
             ChangeKind.DELETED if deleted else ChangeKind.HINT,
             f"message:{type_id}:{identity}:{_number(told, 'sequenceNumber')}",
             occurred_at=_instant(told.get("createdAt")),
             version=_number(told, "resourceVersion") if "resourceVersion" in told else "",
-        )
-
-    def opaque(self, event: Mapping[str, Any]) -> Change:
-        return self._change(
-            "",
-            "",
-            ChangeKind.OPAQUE,
-            _event_key(event),
-            occurred_at=_instant(event.get("time")),
-            payload={"raw": dict(event), "reason": "no such event type is known"},
         )
 
     def _change(

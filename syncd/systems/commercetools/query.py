@@ -46,7 +46,6 @@ class Rows:
     full: bool
     """As many as were asked for: there may be more."""
     date_ms: int | None
-    seconds: float
 
 
 def expand_params(paths: Iterable[str]) -> list[tuple[str, str]]:
@@ -72,7 +71,7 @@ async def query(client: Client, object_: str, asked: Query, lane: Lane) -> Rows:
             raise bad_response("a page has no results")
         taken = reply.body.get("limit")
         cap = min(limit, taken) if isinstance(taken, int) and taken > 0 else limit
-        return Rows(rows, len(rows) >= cap, reply.date_ms, reply.seconds)
+        return Rows(rows, len(rows) >= cap, reply.date_ms)
 
 
 def literal(text: str) -> str:

@@ -102,21 +102,22 @@ def test_deletions_are_told_as_such(told: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    ("told", "object_"),
     [
-        notification("ResourceCreated", "subscription"),
-        notification("ResourceUpdated", "product"),
-        {"notificationType": "Event", "id": "x", "type": "ImportContainerCreated"},
+        (notification("ResourceCreated", "subscription"), "subscription"),
+        (notification("ResourceDeleted", "product"), "product"),
+        ({"notificationType": "Event", "id": "x", "type": "X", "resourceType": "import-container"}, "import-container"),
     ],
 )
-def test_what_concerns_nothing_mapped_comes_to_nothing(told: dict[str, Any]) -> None:
-    assert list(changes_from_event("shop", told, 9)) == []
+def test_what_concerns_nothing_mapped_is_a_hint_of_an_object_that_no_mapping_has(
+    told: dict[str, Any], object_: str
+) -> None:
+    (change,) = changes_from_event("shop", told, 9)
+    assert (change.kind, change.object) == (ChangeKind.HINT, object_)
 
 
-def test_an_unknown_type_is_parked_for_a_human() -> None:
-    (change,) = changes_from_event("shop", event(type="shop.wishlist.changed", data={"id": "w"}), 9)
-    assert change.kind is ChangeKind.OPAQUE
-    assert change.payload["raw"]["type"] == "shop.wishlist.changed"
+def test_an_unknown_type_is_left_to_the_intake() -> None:
+    assert list(changes_from_event("shop", event(type="shop.wishlist.changed", data={"id": "w"}), 9)) == []
 
 
 @pytest.mark.parametrize(
