@@ -17,15 +17,12 @@ Row = tuple[Any, ...]
 
 def staged(tx: Tx) -> list[Row]:
     """``lane, depth, oldest received_at`` of what waits to be folded or read."""
-    # The oldest is the one with the lowest id of its lane: arrival order.
+    # The oldest of a lane is the one with the lowest id: ids rise with arrival.
+    counted = "SELECT lane, count(*) AS depth, min(id) AS first FROM changes WHERE state = 'staged' AND kind {} 'hint' "
+    groups = f"{counted.format('<>')} GROUP BY lane UNION ALL {counted.format('=')} GROUP BY lane"
     return tx.execute(
-        "SELECT lane, sum(depth), min(oldest) FROM ("
-        "  SELECT lane, count(*) AS depth, (SELECT received_at FROM changes WHERE id = min(c.id)) AS oldest "
-        "  FROM changes c WHERE state = 'staged' AND kind <> 'hint' GROUP BY lane "
-        "  UNION ALL "
-        "  SELECT lane, count(*), (SELECT received_at FROM changes WHERE id = min(c.id)) "
-        "  FROM changes c WHERE state = 'staged' AND kind = 'hint' GROUP BY lane"
-        ") GROUP BY lane"
+        f"SELECT g.lane, sum(g.depth), min(c.received_at) FROM ({groups}) g JOIN changes c ON c.id = g.first "
+        "GROUP BY g.lane"
     ).fetchall()
 
 
