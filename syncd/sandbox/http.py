@@ -21,6 +21,8 @@ import orjson
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """Larger request bodies are answered 413."""
 
+_SETTLE_SECONDS = 2.0
+
 _log = logging.getLogger(__name__)
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
@@ -106,9 +108,13 @@ class HttpProtocol(asyncio.Protocol):
             self._transport.abort()
 
     async def settle(self) -> None:
-        """Wait for the request in hand."""
-        if self._task is not None:
-            await asyncio.wait({self._task})
+        """Wait for the request in hand, but not for one that sleeps on a clock nobody moves any more."""
+        if self._task is None:
+            return
+        _, late = await asyncio.wait({self._task}, timeout=_SETTLE_SECONDS)
+        for task in late:
+            task.cancel()
+            await asyncio.wait({task})
 
     def data_received(self, data: bytes) -> None:
         if self._refusing():

@@ -68,7 +68,7 @@ class Collection:
         """Ids of those that have one of these values; None when the path has no index."""
         if path in self._unique:
             keys = self._unique[path]
-            found = (keys.get(self._fold(path, value)) for value in values)
+            found = (keys.get(self._fold(path, value)) for value in sorted(set(values)))
             return [id_ for id_ in dict.fromkeys(found) if id_ is not None]
         if path in self._grouped:
             groups = self._grouped[path]

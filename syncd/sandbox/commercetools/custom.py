@@ -87,10 +87,11 @@ def _checked(project: Project, kind: Row, name: str, value: Any) -> Any:
             if value not in keys:
                 raise invalid_field(name, value, keys)
             return value
-        case "Money":
-            return money(value, name)
-        case "LocalizedString":
-            return localized(value, name)
+        case "Money" | "LocalizedString" as part:
+            try:
+                return money(value, name) if part == "Money" else localized(value, name)
+            except ApiError:
+                raise invalid_field(name, value) from None
         case scalar if scalar in _SCALARS:
             try:
                 return _SCALARS[scalar](value)
