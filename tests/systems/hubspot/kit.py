@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
@@ -68,6 +71,8 @@ class Vendor:
 
     answer: Callable[[Asked], httpx.Response]
     asked: list[Asked] = field(default_factory=list)
+    sockets: set[Any] = field(default_factory=set)
+    date: str = "Mon, 02 Nov 2026 08:00:00 GMT"
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self.handle)
@@ -81,6 +86,57 @@ class Vendor:
 
     def count(self) -> Counter[str]:
         return Counter(one.path.split("2026-03/")[-1] for one in self.asked)
+
+
+@contextmanager
+def served(vendor: Vendor) -> Iterator[str]:
+    """The same vendor behind a true socket on loopback, for the client that brings its own network. Yields the URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_any(self) -> None:
+            size = int(self.headers.get("content-length") or 0)
+            raw = self.rfile.read(size)
+            split = urlsplit(self.path)
+            form = "form" in (self.headers.get("content-type") or "")
+            body = dict(parse_qsl(raw.decode())) if form else json.loads(raw) if raw else None
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            query: dict[str, Any] = {}
+            for name, value in parse_qsl(split.query):
+                query[name] = [*query[name], value] if isinstance(query.get(name), list) else value
+            vendor.asked.append(Asked(self.command, split.path, query, body, headers))
+            vendor.sockets.add(self.client_address)
+            answer = vendor.answer(vendor.asked[-1])
+            self.send_response(answer.status_code)
+            for name, value in answer.headers.items():
+                if name not in {"content-length", "date"}:
+                    self.send_header(name, value)
+            self.send_header("content-length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_GET = do_POST = handle_any
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return vendor.date
+
+        def log_message(self, format: str, *args: Any) -> None:
+            return
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    server = Server(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def reply(status: int, data: Any = None, headers: Mapping[str, str] | None = None) -> httpx.Response:
