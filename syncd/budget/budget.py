@@ -157,8 +157,8 @@ class Budget:
         left = wait.at - self._clock.monotonic()
         return OutOfBudgetError(wait.window, max(left, 0.0) if math.isfinite(left) else _NO_TIME_KNOWN_SECONDS)
 
-    def _finish(self, ticket: Ticket) -> None:
-        self._ledger.finish(self._now(), ticket)
+    def _finish(self, ticket: Ticket, *, answered: bool) -> None:
+        self._ledger.finish(self._now(), ticket, answered=answered)
         self._serve()
 
     # --- waking -----------------------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ class Payment:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._ticket is not None:
-            self._budget._finish(self._ticket)  # noqa: SLF001 - two halves of one thing
+            self._budget._finish(self._ticket, answered=kind is None)  # noqa: SLF001 - two halves of one thing
 
 
 def _parsed(saved: bytes) -> Mapping[str, object] | None:

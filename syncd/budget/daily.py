@@ -136,10 +136,10 @@ class DailyWindow(Window):
     def leave(self, now: Now, spend: Spend) -> None:
         spend.left_at = now.mono
 
-    def finish(self, now: Now, spend: Spend) -> None:
+    def finish(self, now: Now, spend: Spend, *, answered: bool) -> None:
         self._turn(now)
         self._open.pop(spend, None)
-        self._late.append((now.mono, spend.lane, spend.cost))
+        self._late.append((now.mono + (0.0 if answered else self.spec.transit_seconds), spend.lane, spend.cost))
         while self._late and self._late[0][0] < now.mono - max(10.0, 2 * self._clock.width):
             self._late.popleft()
 

@@ -62,8 +62,8 @@ class Gate(Window):
     def leave(self, now: Now, spend: Spend) -> None:
         spend.left_at = now.mono
 
-    def finish(self, now: Now, spend: Spend) -> None:
-        del now
+    def finish(self, now: Now, spend: Spend, *, answered: bool) -> None:
+        del now, answered
         self.refund(spend)
 
     def refund(self, spend: Spend) -> None:

@@ -106,9 +106,9 @@ class Ledger:
         for window, spend in ticket.spends:
             window.leave(now, spend)
 
-    def finish(self, now: Now, ticket: Ticket) -> None:
+    def finish(self, now: Now, ticket: Ticket, *, answered: bool) -> None:
         for window, spend in ticket.spends:
-            window.finish(now, spend)
+            window.finish(now, spend, answered=answered)
 
     def refund(self, ticket: Ticket) -> None:
         for window, spend in ticket.spends:

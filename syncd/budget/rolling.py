@@ -143,13 +143,13 @@ class RollingWindow(Window):
         spend.left_at = now.mono
         spend.counts_until = now.mono + self.spec.transit_seconds + self._seconds + SLACK_SECONDS
 
-    def finish(self, now: Now, spend: Spend) -> None:
+    def finish(self, now: Now, spend: Spend, *, answered: bool) -> None:
         if spend not in self._open:
             return  # it hung longer than it counts
         del self._open[spend]
         until = now.mono + self._seconds + SLACK_SECONDS
         if spend.counts_until is not None:
-            until = min(until, spend.counts_until)
+            until = min(until, spend.counts_until) if answered else spend.counts_until
         self._settle(until, spend.lane, spend.cost)
 
     def _settle(self, until: float, lane: Lane, cost: int) -> None:

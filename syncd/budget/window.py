@@ -88,8 +88,9 @@ class Window(ABC):
         """The call leaves now."""
 
     @abstractmethod
-    def finish(self, now: Now, spend: Spend) -> None:
-        """The call is over: it was counted, if it was, before now."""
+    def finish(self, now: Now, spend: Spend, *, answered: bool) -> None:
+        """The call is over. A reply proves that it was counted, if it was, before now; a call that was broken off may
+        still be on its way."""
 
     @abstractmethod
     def refund(self, spend: Spend) -> None:

@@ -189,7 +189,7 @@ async def test_a_waiter_cancelled_in_the_very_moment_of_its_turn_passes_it_on():
     await clock.settle()
     first.cancel()
     await clock.settle()
-    clock._now_ms += 1003
+    clock._now_ms += 1503
     budget._serve()  # grants the second ...
     second.cancel()  # ... which is cancelled before it can run
     await clock.settle()
