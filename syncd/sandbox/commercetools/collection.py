@@ -96,7 +96,8 @@ class Collection:
             self.by_modified.remove((self._stamps[id_], id_))
             self._unindex(orjson.loads(old))
         self.by_modified.add((stamp, id_))
-        self._raw[id_] = orjson.dumps(row)
+        # A copy, because the encoder's own bytes keep the spare room of its buffer (8 KiB) for as long as they live.
+        self._raw[id_] = bytes(memoryview(orjson.dumps(row)))
         self._versions[id_] = row["version"]
         self._stamps[id_] = stamp
         for path, keys in self._unique.items():
