@@ -10,6 +10,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, NoReturn, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -25,16 +26,22 @@ UNREADABLE: Final = "syncd_unreadable"
 _BATCH: Final = "application/cloudevents-batch"
 _SINGLE: Final = "application/cloudevents"
 _REQUIRED: Final = ("id", "source", "specversion", "type")
-_TEXT_OPTIONAL: Final = ("subject", "dataschema", "datacontenttype")
+_CHECKED: Final = frozenset({*_REQUIRED, "data", "data_base64"})
+_TEXT_OPTIONAL: Final = frozenset({"subject", "dataschema", "datacontenttype"})
 _NAME: Final = re.compile(r"[a-z0-9]+")
 _URI_REFERENCE: Final = re.compile(r"[^\s\x00-\x20<>\"{}|\\^`\x7f]+")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
+@lru_cache(maxsize=256)
+def _media(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
 def media_type(headers: Mapping[str, str]) -> str:
     """The content type without its parameters, in lower case."""
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
+    return _media(headers.get("content-type", ""))
 
 
 def check_format(headers: Mapping[str, str]) -> None:
@@ -93,7 +100,9 @@ def _validated(raw: Any, where: str) -> Event:
     """A JSON-format event, checked; null attributes are gone, JSON in base64 is unpacked."""
     if not isinstance(raw, dict):
         raise RefusedError(400, "cloudevents", f"{where}: not a JSON object")
-    event = {name: value for name, value in raw.items() if value is not None or name == "data"}
+    event: Event = raw
+    if None in raw.values():
+        event = {name: value for name, value in raw.items() if value is not None or name == "data"}
     if "data_base64" in event:
         # A null next to data_base64 is as absent as a null data_base64 is.
         if event.get("data") is not None:
@@ -115,14 +124,16 @@ def _check_attributes(event: Event, where: str) -> None:
     if not _URI_REFERENCE.fullmatch(event["source"]):
         _refuse_attribute("source", where, "is not a URI reference")
     for name, value in event.items():
-        if name in _REQUIRED or name in ("data", "data_base64"):
+        if name in _CHECKED:
             continue
-        if not _NAME.fullmatch(name):
+        if name in _TEXT_OPTIONAL:
+            if not isinstance(value, str) or not value:
+                _refuse_attribute(name, where, "is empty or not text")
+        elif name == "time":
+            if not _is_time(value):
+                _refuse_attribute(name, where, "is not an RFC 3339 time")
+        elif not _NAME.fullmatch(name):
             _refuse_attribute(_shown(name), where, "has a name that is not made of a-z and 0-9")
-        if name in _TEXT_OPTIONAL and (not isinstance(value, str) or not value):
-            _refuse_attribute(name, where, "is empty or not text")
-        elif name == "time" and not _is_time(value):
-            _refuse_attribute(name, where, "is not an RFC 3339 time")
         elif isinstance(value, dict | list | float):
             _refuse_attribute(name, where, "is not text, an integer or a boolean")
 
@@ -135,8 +146,7 @@ def _is_time(value: Any) -> bool:
     if not isinstance(value, str) or not _TIME.fullmatch(value):
         return False
     try:
-        # A leap second is a valid time that datetime does not know.
-        datetime.fromisoformat(value.upper().replace(":60", ":59"))
+        _moment(value)
     except ValueError:
         return False
     return True
@@ -147,12 +157,19 @@ def occurred_ms(event: Event) -> int:
     text = event.get("time")
     if not isinstance(text, str):
         return 0
-    return int(datetime.fromisoformat(text.upper().replace(":60", ":59")).timestamp() * 1000)
+    return int(_moment(text).timestamp() * 1000)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        # Lower-case letters and leap seconds are valid, and unknown to datetime.
+        return datetime.fromisoformat(text.upper().replace(":60", ":59"))
 
 
 def _says_json(content_type: str) -> bool:
-    media = content_type.partition(";")[0].strip().lower()
-    return media.endswith(("/json", "+json"))
+    return _media(content_type).endswith(("/json", "+json"))
 
 
 def _unpack(event: Event, where: str) -> None:

@@ -102,6 +102,8 @@ def _changes(source: EventSource, event: dict[str, Any], now_ms: int, correlatio
         reason = "no mapping understands this type of event"
         try:
             changes = source.translate(source.connection, event, now_ms, correlation_id)
+        except RefusedError:
+            raise
         except Exception as error:  # noqa: BLE001
             reason = f"the event could not be read ({type(error).__name__})"
             _log.warning(

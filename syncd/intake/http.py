@@ -25,6 +25,15 @@ _JOINED: Final = {"webhook-signature": " "}
 _SINGLE: Final = frozenset({"host", "content-type", "authorization", "content-encoding", "traceparent"})
 _SINGLE_PREFIXES: Final = ("ce-", "webhook-", "x-hubspot-")
 """Headers that decide who speaks and what is said: a second one could be read differently by somebody in between."""
+_NAMES: Final = {
+    form.encode(): name
+    for name in (
+        "accept", "accept-encoding", "authorization", "connection", "content-length", "content-type", "host",
+        "traceparent", "user-agent", "webhook-id", "webhook-signature", "webhook-timestamp",
+    )
+    for form in (name, name.title())
+}  # fmt: skip
+"""Frequent names as they are mostly written, so that they need no decoding."""
 _HOP: Final = frozenset({"connection", "upgrade", "http2-settings"})
 LINGER_SECONDS: Final = 2.0
 """How long a refused sender's bytes are thrown away, so that it reads the answer instead of a reset."""
@@ -221,7 +230,7 @@ class Connection(asyncio.Protocol):
         if not self._in_head:
             # Trailers are counted and otherwise ignored.
             return
-        key = name.decode("latin-1").lower()
+        key = _NAMES.get(name) or name.decode("latin-1").lower()
         text = value.decode("latin-1")
         headers = self._headers
         if key in headers:

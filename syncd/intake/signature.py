@@ -71,7 +71,7 @@ def judge(
     stamp = headers.get("webhook-timestamp", "")
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
         return Judgement.MALFORMED_TIMESTAMP
-    content = b"%b.%b.%b" % (message_id.encode("latin-1", "replace"), stamp.encode(), body)
+    content = f"{message_id}.{stamp}.".encode("latin-1", "replace") + body
     if not _signed(headers.get("webhook-signature", ""), content, secrets, public_keys):
         return Judgement.FORGED
     return Judgement.VALID if abs(now_seconds - int(stamp)) <= TOLERANCE_SECONDS else Judgement.STALE

@@ -62,7 +62,8 @@ NO_KEYS: Final = SourceKeys()
 class Translator(Protocol):
     """Turns one authentic event into changes. The same event always gives the same dedupe keys.
 
-    No changes mean: not understood; the event is then staged as it is, for an operator.
+    No changes mean: not understood; the event is then staged as it is, for an operator. Raises
+    :class:`RefusedError` (400) where an event of a type it knows lacks what the type needs.
     """
 
     def __call__(
