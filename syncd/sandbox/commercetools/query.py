@@ -48,9 +48,10 @@ def read_query(params: Iterable[tuple[str, str]], fields: dict[str, Kind]) -> Qu
             case "offset":
                 query.offset = _number(name, value, MAX_OFFSET)
             case "withTotal":
-                if value not in {"true", "false"}:
+                # Client libraries in the field write "False" too.
+                if value.lower() not in {"true", "false"}:
                     raise invalid_input(f"Malformed parameter: withTotal: '{value}' is not a boolean.")
-                query.with_total = value == "true"
+                query.with_total = value.lower() == "true"
             case "expand":
                 query.expand.append(value)
             case _ if name.startswith("var."):

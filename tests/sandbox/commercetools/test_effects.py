@@ -106,3 +106,38 @@ async def test_the_same_seed_makes_the_same_history(shop: Shop) -> None:
     assert len(set(first)) == 5
     again = list(people(5, start=2))
     assert again[0] == list(people(5))[2]
+
+
+async def create_for_certain(shop: Shop, number: int) -> None:
+    """What a careful client does: a key of its own, and after any doubt a look before the next try."""
+    key = f"storm-{number}"
+    body = {"email": f"{key}@example.com", "key": key, "authenticationMode": "ExternalAuth"}
+    while True:
+        try:
+            reply = await shop.http.post("/customers", json=body)
+            if reply.status_code == 201:
+                reply.json()
+                return
+            found = await shop.http.get(f"/customers/key={key}")
+            if found.status_code == 200:
+                return
+            if found.status_code == 401:
+                while (await shop.token("shop-frontend", "shop-secret")).status_code != 200:
+                    pass
+                await shop.sign_in()
+        except (httpx.TransportError, KeyError, ValueError):
+            continue
+
+
+async def test_a_careful_client_loses_and_doubles_nothing_in_a_storm(shop: Shop) -> None:
+    shop.sandbox.set_faults("storm,latency=0,fail_after=0.2,drop_after=0.1,truncate=0.1")
+    for number in range(60):
+        await create_for_certain(shop, number)
+    created = [effect.key for effect in shop.sandbox.ledger.after() if effect.effect == "create"]
+    assert sorted(created) == sorted(f"storm-{number}" for number in range(60))
+    assert {0, 500} <= shop.account.replies.keys()
+
+
+async def test_a_body_above_the_vendor_limit_is_refused(shop: Shop) -> None:
+    reply = await shop.http.post("/customers", content=b"x" * (16 * 1024 * 1024 + 1))
+    assert reply.status_code == 413
