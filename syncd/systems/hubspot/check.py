@@ -48,7 +48,7 @@ class Checker:
         if isinstance(told.get("timeZone"), str):
             self._vitals.time_zone = told["timeZone"]
         portal = self._settings.portal_id
-        if portal is not None and told.get("portalId") != portal:
+        if portal and told.get("portalId") != portal:
             message = f"the credential belongs to account {told.get('portalId')}, not to {portal}"
             return self._finding(Severity.ERROR, "wrong-account", "account", message, "set the right credential")
         message = (

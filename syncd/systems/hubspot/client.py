@@ -63,6 +63,7 @@ class Client:
             limits=limits,
             transport=self._transport,
             follow_redirects=False,
+            trust_env=not settings.loopback,
         )
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -229,7 +229,9 @@ def failure_of_item(error: Mapping[str, Any]) -> Failure:
     status = _STATUS_OF.get(category, _STATUS_OF.get(told.code, 207))
     remedy = BY_CODE.get(told.code) or BY_CODE.get(category) or Remedy.RETRY
     wait = SECONDLY_SECONDS if remedy is Remedy.WAIT else None
-    return _finish(told, remedy, status, wait, orjson.dumps(error, default=str), writes=True)
+    failure = _finish(told, remedy, status, wait, orjson.dumps(error, default=str), writes=True)
+    # The vendor answered well for the neighbours: a 500 here is no outage.
+    return replace(failure, single=True)
 
 
 def incomplete(status: int, body: bytes | str | None, *, writes: bool) -> Failure:

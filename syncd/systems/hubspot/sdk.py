@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from operator import attrgetter
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
@@ -195,14 +196,14 @@ class Sdk:
             logger = logging.getLogger("urllib3")
             level = logger.level
             try:
-                api = attrgetter(where)(_client(self._settings.base_url))
+                api = attrgetter(where)(_client(self._settings))
             finally:
                 logger.setLevel(level)
             self._made.append(api)
         return api
 
 
-def _client(base_url: str) -> Any:
+def _client(settings: Settings) -> Any:
     """The official client. Raises :class:`VendorError` with the remedy STOP on the one urllib3 it cannot work with."""
     import urllib3
 
@@ -211,7 +212,16 @@ def _client(base_url: str) -> Any:
         raise VendorError(Failure(Remedy.STOP, "urllib3-incompatible", told))
     from hubspot import HubSpot
 
-    return HubSpot(host=base_url, base_url=base_url, retry=False)
+    url = settings.base_url
+    return HubSpot(host=url, base_url=url, retry=False, proxy=None if settings.loopback else _proxy(url))
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy of the environment, which httpx heeds and urllib3 does not."""
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _shoot(send: Callable[[], Any]) -> Raw:

@@ -43,8 +43,8 @@ class Settings:
     """The app's client secrets, newest first; more than one while the secret is being rotated."""
     public_url: str = ""
     """The webhook target URL as it stands in the app's settings; signatures cover it, not the address we listen on."""
-    portal_id: int | None = None
-    """Webhook events of other accounts are parked when this is known."""
+    portal_id: int = 0
+    """Webhook events of other accounts are parked when this is known; 0: any account the app's secret vouches for."""
     base_url: str = "https://api.hubapi.com"
     api_version: str = API_VERSION
     time_zone: str = ""
@@ -57,10 +57,13 @@ class Settings:
     def __post_init__(self) -> None:
         if (self.access_token is None) == (self.oauth is None):
             raise ValueError(f"{self.connection}: give an access token or an OAuth grant, one of them")
-        parts = urlsplit(self.base_url)
-        loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
-        if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
+        if not (self.base_url.startswith("https://") or (self.base_url.startswith("http://") and self.loopback)):
             raise ValueError(f"{self.connection}: base_url must be https; plain http is for loopback only")
+
+    @property
+    def loopback(self) -> bool:
+        """The vendor is simulated on this machine: no proxy stands between, and no encryption is needed."""
+        return urlsplit(self.base_url).hostname in {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True)

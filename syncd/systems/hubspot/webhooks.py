@@ -106,7 +106,7 @@ class HubSpotWebhooks:
     def _change(self, event: Any, request: WebhookRequest) -> Change:
         if not isinstance(event, Mapping):
             return self._opaque(event, "the event is not an object", request)
-        if self._portal_id is not None and event.get("portalId") not in (None, self._portal_id):
+        if self._portal_id and event.get("portalId") not in (None, self._portal_id):
             return self._opaque(event, "the event is of another account", request)
         object_, verb = _subject(event)
         if verb in _HINTS:

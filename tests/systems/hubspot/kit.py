@@ -59,6 +59,7 @@ class Asked:
     query: dict[str, str]
     body: Any
     headers: Mapping[str, str]
+    raw: bytes = b""
 
     @property
     def ids(self) -> list[str]:
@@ -105,7 +106,7 @@ def served(vendor: Vendor) -> Iterator[str]:
             query: dict[str, Any] = {}
             for name, value in parse_qsl(split.query):
                 query[name] = [*query[name], value] if isinstance(query.get(name), list) else value
-            vendor.asked.append(Asked(self.command, split.path, query, body, headers))
+            vendor.asked.append(Asked(self.command, split.path, query, body, headers, raw))
             vendor.sockets.add(self.client_address)
             answer = vendor.answer(vendor.asked[-1])
             self.send_response(answer.status_code)
@@ -116,12 +117,12 @@ def served(vendor: Vendor) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(answer.content)
 
-        do_GET = do_POST = handle_any
+        do_GET = do_POST = handle_any  # noqa: N815
 
         def date_time_string(self, timestamp: float | None = None) -> str:
             return vendor.date
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any) -> None:
             return
 
     class Server(ThreadingHTTPServer):

@@ -1,5 +1,7 @@
 """Polling by search: everything that changed is seen, whatever the index does, and each sweep ends."""
 
+import operator
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,11 +32,8 @@ class Index:
         rows = list(self.stamps.items())
         for one in body["filterGroups"][0]["filters"]:
             which = 0 if one["propertyName"] == "hs_object_id" else 1
-            value = int(one["value"])
-            keep = {"GTE": lambda x: x >= value, "LTE": lambda x: x <= value, "GT": lambda x: x > value}[
-                one["operator"]
-            ]
-            rows = [row for row in rows if keep(row[which])]
+            keep = {"GTE": operator.ge, "LTE": operator.le, "GT": operator.gt}[one["operator"]]
+            rows = [row for row in rows if keep(row[which], int(one["value"]))]
         if body["sorts"][0]["propertyName"] == "hs_object_id":
             rows.sort()
         else:
@@ -93,7 +92,7 @@ def test_an_object_that_changes_during_the_sweep_does_not_hide_another():
 
 def test_what_reaches_the_index_late_during_a_long_sweep_is_seen_by_the_next():
     index = Index({n: NOW + n for n in range(1, 1001)})  # keeps arriving for a second after the sweep began
-    seen, cursor = sweep(index, Cursor(NOW - OVERLAP), now=NOW)
+    _, cursor = sweep(index, Cursor(NOW - OVERLAP), now=NOW)
     assert cursor.high == NOW
     index.stamps[7777] = NOW + 3
     assert 7777 in sweep(index, cursor, now=NOW + 5000)[0]

@@ -235,7 +235,7 @@ def exception_classes(module):
 @pytest.mark.parametrize(
     "cls",
     [
-        *[one for one in exception_classes(httpx)],
+        *exception_classes(httpx),
         *[one for one in exception_classes(urllib3.exceptions) if one.__module__ == "urllib3.exceptions"],
         *[one for one in exception_classes(requests.exceptions) if one.__module__ == "requests.exceptions"],
     ],
