@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-_SPAN: Final = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d|w)")
+_SPAN: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|d|w)")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
@@ -35,9 +35,9 @@ def duration_text(seconds: float) -> str:
     """The shortest way to write a span: the inverse of :func:`duration_seconds`."""
     for unit in ("w", "d", "h", "m", "s", "ms"):
         count = seconds / _UNITS[unit]
-        if count >= 1 and abs(count - round(count)) < 1e-9:
+        if count >= 1 and abs(count - round(count)) < 1e-6:
             return f"{round(count)}{unit}"
-    return f"{seconds:g}s"
+    return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
 
 
 class _Rule:

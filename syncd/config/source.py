@@ -47,11 +47,15 @@ class Source:
     origins: dict[Key, str] = field(default_factory=dict)
     """Keys that do not come from the file: ``flag --log-level``, ``environment SYNCD_LOG_LEVEL``."""
     problems: list[Problem] = field(default_factory=list)
+    filled: set[Key] = field(default_factory=set)
+    """Keys with references to the environment in them."""
 
     def add(self, key: Key, rule: str, given: Any = _NOTHING) -> None:
         """Note a problem. The value shown is the one written in the file, unless ``given`` says otherwise."""
         elsewhere = self.origins.get(key)
-        value = _at(self.written, key) if given is _NOTHING and elsewhere is None else given
+        value = given
+        if elsewhere is None and (given is _NOTHING or self._filled(key)):
+            value = _at(self.written, key)
         name = dotted(key)
         self.problems.append(
             Problem(
@@ -62,6 +66,10 @@ class Source:
                 given="" if value is _NOTHING else shown(name, value),
             )
         )
+
+    def _filled(self, key: Key) -> bool:
+        """Whether what stands there came from the environment, and so is not for showing."""
+        return any(one[: len(key)] == key or key[: len(one)] == one for one in self.filled)
 
     def lacks(self, key: Key, rule: str) -> None:
         """Note that something is missing, unless a problem at or below the key explains why."""
@@ -184,6 +192,7 @@ def _filled(value: Any, key: Key, source: Source, environ: Mapping[str, str]) ->
         return value.replace("\0", "")
     if "${" not in value:
         return value
+    source.filled.add(key)
 
     def fill(match: re.Match[str]) -> str:
         if match[0] == "$${":

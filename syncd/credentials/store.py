@@ -131,7 +131,8 @@ class Credentials:
                     lines.append((one.name, True, one.describe()))
                 except CredentialError as error:
                     lines.append((one.name, False, str(error)))
-            return [*lines, *((name, False, reason) for name, reason in self._absent.items())]
+            told = {name for name, _, _ in lines}
+            return [*lines, *((name, False, why) for name, why in self._absent.items() if name not in told)]
 
         return await self._run(ask, "asking the credential backends")
 
