@@ -22,6 +22,7 @@ from syncd.engine.health import Health
 from syncd.engine.replay import Chosen, ReplayError
 from syncd.engine.signals import News, Signals
 from syncd.runtime.clock import World
+from syncd.runtime.metrics import Metrics
 from syncd.store import books
 from syncd.store.database import Database
 from syncd.store.errors import StoreError
@@ -45,7 +46,7 @@ class Control:
 
     def __init__(
         self, *, database: Database, flows: Flows, signals: Signals, health: Health, captor: Captor,
-        status: StatusSource, systems: dict[str, str], world: World,
+        status: StatusSource, systems: dict[str, str], world: World, metrics: Metrics,
     ) -> None:  # fmt: skip
         self._database = database
         self._flows = flows
@@ -55,6 +56,7 @@ class Control:
         self._status = status
         self._systems = systems
         self._world = world
+        self._metrics = metrics
 
     def app(self) -> Starlette:
         routes = [
@@ -220,6 +222,7 @@ class Control:
         self._signals.ring_staged()
         for connection in outcome.connections:
             self._signals.due(connection).ring()
+        self._metrics.replayed("replayed", outcome.replayed)
         self._signals.tell("replay.done", who=asked.who, matched=outcome.matched, replayed=outcome.replayed)
         return _reply(m.ReplayResult(matched=outcome.matched, replayed=outcome.replayed, refused=list(outcome.refused)))
 
@@ -231,6 +234,7 @@ class Control:
                 why=asked.why, now=self._now(),
             )
         )  # fmt: skip
+        self._metrics.replayed("discarded", done)
         self._signals.tell("discard.done", who=asked.who, matched=matched, discarded=done)
         return _reply(m.DiscardResult(matched=matched, discarded=done))
 

@@ -51,38 +51,43 @@ def peer_allowed(sock: Any) -> bool:
     return uid in (0, os.getuid())
 
 
-class ControlSocket:
-    """Serves an ASGI app on a Unix socket."""
+class _AsgiServer:
+    """Serves an ASGI app on a listening socket of any family, with uvicorn's protocol and without its signals."""
 
-    def __init__(self, path: Path, app: Any) -> None:
-        self._path = path
+    protocol: type[HttpToolsProtocol] = HttpToolsProtocol
+
+    def __init__(self, app: Any) -> None:
         self._app = app
         self._server: asyncio.Server | None = None
         self._state = ServerState()
 
+    def bind(self) -> socket.socket:
+        raise NotImplementedError
+
     async def start(self) -> None:
         if self._server is not None:
             return
-        listener = _bind(self._path)
+        listener = self.bind()
         config = uvicorn.Config(
             self._app, log_config=None, access_log=False, lifespan="off", server_header=False, date_header=False,
             proxy_headers=False, ws="none",
         )  # fmt: skip
         config.load()
         self._state = state = ServerState()
+        kind = self.protocol
 
         def protocol() -> asyncio.Protocol:
-            return _PeerChecked(config=config, server_state=state, app_state={})
+            return kind(config=config, server_state=state, app_state={})
 
-        self._server = await asyncio.get_running_loop().create_unix_server(protocol, sock=listener)
+        loop = asyncio.get_running_loop()
+        listen = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
+        self._server = await listen(protocol, sock=listener)
 
     async def stop(self, deadline_seconds: float = 2.0) -> None:
         server, self._server = self._server, None
         if server is None:
             return
         server.close()
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
         for connection in list(self._state.connections):
             cast("HttpToolsProtocol", connection).shutdown()
         tasks = set(self._state.tasks)
@@ -93,6 +98,46 @@ class ControlSocket:
                 task.cancel()
             if waiting:
                 await asyncio.wait(waiting, timeout=deadline_seconds)
+
+
+class ControlSocket(_AsgiServer):
+    """The control API on its Unix socket."""
+
+    protocol = _PeerChecked
+
+    def __init__(self, path: Path, app: Any) -> None:
+        super().__init__(app)
+        self._path = path
+
+    def bind(self) -> socket.socket:
+        return _bind(self._path)
+
+    async def stop(self, deadline_seconds: float = 2.0) -> None:
+        if self._server is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+        await super().stop(deadline_seconds)
+
+
+class OpsServer(_AsgiServer):
+    """The operations endpoints on a TCP port; 0 takes a free one."""
+
+    def __init__(self, app: Any, *, host: str, port: int) -> None:
+        super().__init__(app)
+        self.host = host
+        self.port = port
+
+    def bind(self) -> socket.socket:
+        try:
+            listener = socket.create_server((self.host, self.port), reuse_port=False)
+        except OSError as error:
+            raise ControlSocketError(
+                f"ops.port {self.host}:{self.port}: cannot listen there: {error.strerror or error}; choose another "
+                "port, or set ops.enabled = false"
+            ) from error
+        listener.setblocking(False)
+        self.port = listener.getsockname()[1]
+        return listener
 
 
 def _bind(path: Path) -> socket.socket:

@@ -198,7 +198,7 @@ class Captor:
             partial(_stage_page, mapping=mapping, kind=kind, found=found, page=page, now=now, finished=finished)
         )
         self._health.succeeded(mapping.connection)
-        self._metrics.staged(mapping.connection, channel, result.staged, result.duplicates)
+        self._metrics.captured(mapping.connection, channel, result.staged)
         if result.staged:
             self._signals.ring_staged()
         return result

@@ -173,12 +173,13 @@ class _Settlement:
         return self._result
 
     def _one(self, send: Send, verdict: Verdict, record: Record, link: Link | None, owners: Mapping[str, Link]) -> None:
-        if verdict.outcome is Outcome.APPLIED or verdict.main_applied:
-            link = self._link_after(send, verdict, link, whole=verdict.outcome is Outcome.APPLIED)
+        whole = verdict.outcome is not Outcome.FAILED
+        if whole or verdict.main_applied:
+            link = self._link_after(send, verdict, link, whole=whole)
             self._links.append(link)
             if not (send.link and send.link.external_id == link.external_id):
                 self._parents.append(record.id)
-        if verdict.outcome is not Outcome.FAILED:
+        if whole:
             self._applied(send.delivery, record, link)
         else:
             failure = verdict.failure or Failure(Remedy.LOOK, "no-verdict", "the vendor said nothing of this input")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from syncd.model.backoff import RetryPolicy
+from syncd.model.backoff import STANDARD, RetryPolicy
 from syncd.model.delivery import Action
 from syncd.model.entity import Entity
 from syncd.model.mapping import FieldMapping, ObjectMapping
@@ -22,7 +22,7 @@ class Flows:
     systems: Mapping[str, System]
     """By connection."""
     cart_idle_ms: int = 30 * 60 * 1000
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryPolicy = STANDARD
     _by_object: dict[tuple[str, str], ObjectMapping] = field(init=False, default_factory=dict, repr=False)
     _by_entity: dict[str, tuple[ObjectMapping, ...]] = field(init=False, default_factory=dict, repr=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from syncd.model.backoff import RetryPolicy
+from syncd.model.backoff import STANDARD, RetryPolicy
 from syncd.model.delivery import Delivery, DeliveryState
 from syncd.model.failure import Failure, Remedy
 
@@ -35,7 +35,7 @@ class Next:
 
 def unreachable(failures: Sequence[Failure | None]) -> Failure | None:
     """The failure of a connection as a whole: every write of a call failed, and none for a reason of its own."""
-    whole = [one for one in failures if one is not None and (one.status == 0 or one.status >= 500)]
+    whole = [one for one in failures if one is not None and not one.single and (one.status == 0 or one.status >= 500)]
     passing = all(one.remedy in (Remedy.RETRY, Remedy.LOOK) for one in whole)
     return whole[0] if whole and len(whole) == len(failures) and passing else None
 
@@ -48,7 +48,7 @@ def after_outage(failure: Failure, now: int) -> Next:
 
 
 def after_failure(
-    delivery: Delivery, failure: Failure, now: int, chance: float, policy: RetryPolicy = RetryPolicy()
+    delivery: Delivery, failure: Failure, now: int, chance: float, policy: RetryPolicy = STANDARD
 ) -> Next:
     """The table of remedies. ``chance`` in [0, 1) spreads retries."""
     attempts = delivery.attempts + 1

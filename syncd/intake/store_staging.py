@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from syncd.intake.staging import StageResult, StorageUnavailableError
 from syncd.model.change import Change
+from syncd.store import books
 from syncd.store import changes as table
 from syncd.store.database import Database, Tx
 from syncd.store.errors import StoreError
@@ -28,6 +29,7 @@ class StoreStaging:
 def _stage(tx: Tx, changes: Sequence[Change]) -> StageResult:
     before = tx.execute("SELECT coalesce(max(id), 0) FROM changes").fetchone()[0]
     result = table.stage(tx, changes)
+    books.count(tx, {"acknowledged": len(changes), "staged": result.staged, "duplicates": result.duplicates})
     if not result.duplicates:
         return StageResult(result.staged, 0)
     fresh = set(tx.execute("SELECT connection, dedupe_key FROM changes WHERE id > ?", (before,)))

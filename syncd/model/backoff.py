@@ -26,6 +26,9 @@ class RetryPolicy:
         return delay_seconds(attempt, chance, self.base_seconds, self.cap_seconds)
 
 
+STANDARD = RetryPolicy()
+
+
 def ceiling_seconds(attempt: int, base: float = BASE_SECONDS, cap: float = CAP_SECONDS) -> float:
     """The longest wait after the given failed attempt (the first is 1)."""
     return float(min(cap, base * 2 ** min(attempt, 32)))

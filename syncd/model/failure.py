@@ -50,6 +50,8 @@ class Failure:
     existing_id: str | None = None
     fields: tuple[str, ...] = field(default=())
     """Vendor paths or field names the failure speaks of, where it named them."""
+    single: bool = False
+    """It speaks of this one input, though its status would say that the vendor is unwell."""
     reply: str = ""
     """The vendor's reply, cut to a few kilobytes and free of secrets, for the operator."""
 

@@ -53,7 +53,7 @@ class LatencyWindow:
                 total[bucket] = total.get(bucket, 0) + count
         number = sum(total.values())
         edges = sorted(total.items())
-        return Percentiles(*(_at(edges, number, part) for part in (0.5, 0.95, 0.99)), count=number)
+        return Percentiles(_at(edges, number, 0.5), _at(edges, number, 0.95), _at(edges, number, 0.99), number)
 
     def _slot(self) -> dict[int, int]:
         number = int(self._clock.monotonic() / SLOT_SECONDS)
@@ -129,13 +129,10 @@ class Metrics:
             "syncd_cursor_age_seconds", "Since a capture last ended well.", ["stream"], registry=registry
         )
         self.wal_bytes = Gauge("syncd_wal_bytes", "Size of the state file's WAL.", registry=registry)
-        self._ingested = Counter("syncd_events_ingested", "Changes staged.", ["source", "channel"], registry=registry)
-        self._duplicates = Counter(
-            "syncd_events_duplicate", "Changes that were staged before.", ["source"], registry=registry
-        )
-        self._requests = Counter(
-            "syncd_intake_requests", "Requests to the intake by answer.", ["status", "check"], registry=registry
-        )
+        self._captured = Counter(
+            "syncd_captured_changes", "Changes that polls and hydrations staged.", ["connection", "channel"],
+            registry=registry,
+        )  # fmt: skip
         self._ack_seconds = Histogram(
             "syncd_intake_ack_seconds", "From a request's last byte to its acknowledgement.", registry=registry,
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
@@ -166,15 +163,10 @@ class Metrics:
         self._intake_latency.add(seconds)
         self._ack_seconds.observe(seconds)
 
-    def answered(self, status: int, check: str) -> None:
-        """The intake answered a request; ``check`` names the failed one, empty for none."""
-        self._requests.labels(str(status), check).inc()
-
-    def staged(self, source: str, channel: str, staged: int, duplicates: int) -> None:
+    def captured(self, connection: str, channel: str, staged: int) -> None:
+        """A poll or a hydration staged changes."""
         if staged:
-            self._ingested.labels(source, channel).inc(staged)
-        if duplicates:
-            self._duplicates.labels(source).inc(duplicates)
+            self._captured.labels(connection, channel).inc(staged)
 
     def folded(self, folded: int, echoes: int, parked: int) -> None:
         self._folds.labels("folded").inc(folded)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from syncd.config.models import CommercetoolsSettings, ConnectionSettings, HubspotSettings
+from syncd.model.change import Change
 from syncd.runtime.clock import World
 from syncd.runtime.secret import Secret
 from syncd.systems.contract import Payer, System
 
 Keep = Callable[[str, Secret], Awaitable[object]]
 """Stores a secret of the connection durably, by name; returns when it is safe."""
+
+
+Translator = Callable[[str, Mapping[str, Any], int, str], Sequence[Change]]
+"""Connection, event, when it was received (milliseconds) and correlation id, to changes."""
 
 
 class MissingSecret(ValueError):  # noqa: N818 - a condition of the set-up, told in one line
@@ -95,9 +101,18 @@ def _hubspot(
         oauth=OAuthGrant(connection.client_id, needed("client_secret"), needed("refresh_token")) if oauth else None,
         webhook_secrets=tuple(one for one in signing if one),
         public_url=connection.webhook_url,
-        portal_id=connection.portal_id or None,
+        portal_id=connection.portal_id,
         base_url=connection.base_url,
         time_zone=connection.time_zone,
         read_seconds=connection.timeout,
     )
     return HubSpot(settings, payer, world, keep=kept if keep is not None else None)
+
+
+def event_translator(system: str) -> Translator:
+    """How the events of a shop on this system become changes."""
+    if system == "commercetools":
+        from syncd.systems.commercetools.events import changes_from_event
+
+        return changes_from_event
+    raise ValueError(f"shops on {system} post no events that syncd understands; use its webhooks or polls")

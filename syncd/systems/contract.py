@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from syncd.model.change import Change, Lane
 from syncd.model.delivery import Action, Outcome
@@ -259,6 +259,7 @@ class CannotJudgeError(Exception):
     """Syncd itself cannot judge a request now (no secret, unsane clock): the answer is 503, never 4xx."""
 
 
+@runtime_checkable
 class WebhookSource(Protocol):
     """A system's side of the intake: authenticity and shape, no I/O."""
 

@@ -157,6 +157,8 @@ def from_reply(status: int, headers: Mapping[str, str], content: bytes, doing: D
         status=status,
         retry_after_seconds=_wait(remedy, code, headers),
         existing_id=_existing(errors),
+        # A merchant's extension refuses this one write; the platform itself is well.
+        single=code.startswith("Extension"),
         fields=tuple(dict.fromkeys(str(one["field"]) for one in errors if isinstance(one.get("field"), str))),
         reply=reply,
     )

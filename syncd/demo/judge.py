@@ -1,0 +1,219 @@
+"""The judge: compares what the shop holds and did with what the CRM holds, and never asks syncd. Pure.
+
+*Lost*: something the shop (or a sales person) did that is missing or wrong on the other side. *Doubled*: a thing that
+stands there more than once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+Thing = Mapping[str, Any]
+
+WON: Final = "won"
+LOST: Final = "lost"
+OPEN: Final = "abandoned_checkout"
+
+
+@dataclass(frozen=True, slots=True)
+class SalesEdit:
+    """What a sales person entered at a contact, by CRM property."""
+
+    email: str
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What happened, as the simulated world tells it."""
+
+    customers: Sequence[Thing]
+    """commercetools customers."""
+    carts: Sequence[Thing]
+    orders: Sequence[Thing]
+    groups: Mapping[str, str]
+    """Customer group id to key."""
+    abandoned: Mapping[str, str]
+    """Cart id to the deal stage it must have: the carts that lay idle beyond doubt."""
+    ordered_in_time: frozenset[str]
+    """Carts that must never have become a deal."""
+    edits: Sequence[SalesEdit]
+    contacts: Sequence[Thing]
+    """HubSpot objects, archived ones left out, each with ``properties`` and ``associations``."""
+    deals: Sequence[Thing]
+    line_items: Sequence[Thing]
+    crm_orders: Sequence[Thing]
+
+
+@dataclass
+class Judgement:
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    deals_open: int = 0
+    deals_won: int = 0
+
+    @property
+    def clean(self) -> bool:
+        return not self.lost and not self.doubled
+
+
+def judge(truth: Truth, *, parked: frozenset[str] = frozenset()) -> Judgement:
+    """``parked`` are e-mail addresses whose records an operator has not mended yet: they are not expected."""
+    court = _Court(truth, parked)
+    court.customers()
+    court.edits()
+    court.deals()
+    court.orders()
+    return court.judgement
+
+
+class _Court:
+    def __init__(self, truth: Truth, parked: frozenset[str]) -> None:
+        self._truth = truth
+        self._parked = parked
+        self.judgement = Judgement()
+        self._contacts = {_text(one, "email"): one for one in truth.contacts}
+        self._items = {str(one["id"]): one for one in truth.line_items}
+        self._customers = {one["id"]: one for one in truth.customers}
+        self._doubles("contact", (_text(one, "email") for one in truth.contacts))
+        self._doubles("deal", (_text(one, "syncd_external_id") or _text(one, "dealname") for one in truth.deals))
+        self._doubles("order", (_text(one, "hs_order_name") for one in truth.crm_orders))
+        self._doubles("line item", (_text(one, "syncd_external_id") for one in truth.line_items))
+
+    def _doubles(self, what: str, names: Iterable[str]) -> None:
+        for name, count in Counter(names).items():
+            if count > 1:
+                self.judgement.doubled.append(f"{what} {name} stands {count} times")
+
+    def _lost(self, text: str) -> None:
+        self.judgement.lost.append(text)
+
+    def _same(self, what: str, expected: object, found: object) -> None:
+        if (expected or "") != (found or ""):
+            self._lost(f"{what}: expected {expected!r}, found {found!r}")
+
+    # --- customers -----------------------------------------------------------------------------------------------
+
+    def customers(self) -> None:
+        for one in self._truth.customers:
+            email = one["email"].lower()
+            if email in self._parked:
+                continue
+            contact = self._contacts.get(email)
+            if contact is None:
+                self._lost(f"customer {email} is no contact")
+                continue
+            names = {"firstName": "firstname", "lastName": "lastname", "companyName": "company"}
+            for ours, theirs in {**names, "customerNumber": "customer_number"}.items():
+                self._same(f"contact {email} {theirs}", one.get(ours), _text(contact, theirs))
+            custom = (one.get("custom") or {}).get("fields") or {}
+            self._same(f"customer {email} phone", _digits(_text(contact, "phone")), _digits(custom.get("phone", "")))
+            self._same(
+                f"customer {email} credit limit",
+                _amount(_text(contact, "credit_limit")),
+                _cents(custom.get("creditLimit")),
+            )
+            group = self._truth.groups.get((one.get("customerGroup") or {}).get("id", ""), "")
+            self._same(f"customer {email} price tier", _text(contact, "price_tier"), group)
+            self._same(f"contact {email} loyalty tier", custom.get("loyaltyTier"), _text(contact, "loyalty_tier"))
+
+    def edits(self) -> None:
+        final: dict[tuple[str, str], str] = {}
+        for edit in self._truth.edits:
+            final |= {(edit.email, name): value for name, value in edit.properties.items()}
+        for (email, name), value in final.items():
+            contact = self._contacts.get(email)
+            if contact is not None:
+                self._same(f"sales entered {name} of {email}", _number(value), _number(_text(contact, name)))
+
+    # --- deals ---------------------------------------------------------------------------------------------------
+
+    def deals(self) -> None:
+        by_name = {_text(one, "dealname"): one for one in self._truth.deals}
+        self.judgement.deals_won = sum(_text(one, "dealstage") == WON for one in self._truth.deals)
+        self.judgement.deals_open = sum(_text(one, "dealstage") == OPEN for one in self._truth.deals)
+        for cart in self._truth.carts:
+            email = self._email(cart)
+            deal = by_name.get(f"Abandoned Cart: {email}")
+            if cart["id"] in self._truth.ordered_in_time:
+                if deal is not None:
+                    self.judgement.doubled.append(f"cart {cart['id']} was ordered in time and has a deal all the same")
+            elif cart["id"] in self._truth.abandoned and email not in self._parked:
+                self._deal(cart, email, deal)
+
+    def _email(self, cart: Thing) -> str:
+        own = cart.get("customerEmail") or self._customers.get(cart.get("customerId", ""), {}).get("email", "")
+        return str(own).lower()
+
+    def _deal(self, cart: Thing, email: str, deal: Thing | None) -> None:
+        if deal is None:
+            self._lost(f"abandoned cart of {email} has no deal")
+            return
+        what = f"deal of {email}"
+        self._same(f"{what} stage", self._truth.abandoned[cart["id"]], _text(deal, "dealstage"))
+        self._same(f"{what} pipeline", "ecommerce_pipeline", _text(deal, "pipeline"))
+        self._same(f"{what} amount", _cents(cart["totalPrice"]), _amount(_text(deal, "amount")))
+        holders = deal.get("associations", {}).get("contacts", ())
+        emails = {_text(one, "email") for one in self._truth.contacts if str(one["id"]) in set(map(str, holders))}
+        owner = self._customers.get(cart.get("customerId", ""), {}).get("email", email).lower()
+        self._same(f"{what} contact", {owner}, emails)
+        wanted = sorted(
+            (line["name"]["en"], line["quantity"], _cents(line["price"]["value"])) for line in cart["lineItems"]
+        )
+        held = [
+            self._items[str(one)]
+            for one in deal.get("associations", {}).get("line_items", ())
+            if str(one) in self._items
+        ]
+        found = sorted(
+            (_text(one, "name"), int(_text(one, "quantity") or 0), _amount(_text(one, "price"))) for one in held
+        )
+        self._same(f"{what} line items", wanted, found)
+
+    # --- orders --------------------------------------------------------------------------------------------------
+
+    def orders(self) -> None:
+        found = {_text(one, "hs_order_name"): one for one in self._truth.crm_orders}
+        for order in self._truth.orders:
+            number = order.get("orderNumber", order["id"])
+            owner = self._customers.get(order.get("customerId", ""), {}).get("email", "").lower()
+            if owner in self._parked:
+                continue
+            mirrored = found.get(number)
+            if mirrored is None:
+                self._lost(f"order {number} is not in the CRM")
+                continue
+            self._same(f"order {number} total", _cents(order["totalPrice"]), _amount(_text(mirrored, "hs_total_price")))
+            if owner and owner in self._contacts:
+                holders = set(map(str, mirrored.get("associations", {}).get("contacts", ())))
+                self._same(f"order {number} contact", {str(self._contacts[owner]["id"])}, holders)
+
+
+def _text(thing: Thing, name: str) -> str:
+    return str(thing.get("properties", {}).get(name) or "")
+
+
+def _digits(text: str) -> str:
+    return "".join(one for one in text if one.isdigit() or one == "+")
+
+
+def _amount(text: str) -> Decimal | None:
+    return Decimal(text).normalize() if text else None
+
+
+def _cents(money: Any) -> Decimal | None:
+    if not money:
+        return None
+    return Decimal(money["centAmount"]).scaleb(-money.get("fractionDigits", 2)).normalize()
+
+
+def _number(text: str) -> object:
+    """Numbers and telephone numbers compare by what they mean."""
+    try:
+        return Decimal(text).normalize()
+    except ArithmeticError:
+        return _digits(text) if text[:1] == "+" else text
