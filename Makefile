@@ -1,0 +1,83 @@
+# Every target makes what it needs. `make` alone says what there is.
+
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# Options for the command behind a target: make demo ARGS="--headless --seconds 30"
+ARGS ?=
+# The interpreter that makes the environment: make venv PYTHON=python3.12
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
+
+BIN := .venv/bin
+STAMP := .venv/.made
+TOOLS := .venv-tools
+UV_VERSION := 0.13.9
+
+# An interpreter that was named, and is not the one the environment was made with, makes it anew.
+ifneq ($(filter command environment,$(firstword $(origin PYTHON))),)
+ifneq ($(shell $(PYTHON) -c 'import sys; print(sys.version.split()[0])' 2>&1),$(file < $(STAMP)))
+$(STAMP): FORCE
+endif
+endif
+
+.PHONY: help venv demo test lint bench lock docs clean FORCE
+
+help: ## say what there is
+	@echo 'make <target> [ARGS="..."] [PYTHON=python3.12]'
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+venv: $(STAMP) ## the environment in .venv, exactly as locked
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n '$(PYTHON)' || { echo 'make: no python3 found; install Python 3.11 or newer' >&2; exit 3; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'make: $(PYTHON) is older than 3.11; name a newer one: make venv PYTHON=python3.12' >&2; exit 3; }
+	@echo 'Making .venv with $(PYTHON) (once; about a minute) ...'
+	@rm -f $@
+	@$(PYTHON) -m venv --clear .venv \
+	  || { echo 'make: the venv module does not work here; on Debian and Ubuntu: apt install python3-venv' >&2; exit 3; }
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c 'import sys; print(sys.version.split()[0])' > $@
+
+demo: $(STAMP) ## a simulated shop and CRM, the daemon between them, and the console on it
+	@$(BIN)/syncd demo $(ARGS)
+
+# Files, not single tests, are spread over the cores: what a module sets up is set up once.
+test: $(STAMP) ## the test suite; ARGS narrow it: make test ARGS="tests/model -x"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+lint: $(STAMP) ## style, format, types, import arrows, and what no file may name
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
+	@$(BIN)/python .ci/hygiene.py
+
+bench: $(STAMP) ## measure the goals beside their peers; ARGS choose: make bench ARGS="intake"
+	@if test -f bench/Makefile.inc; then $(MAKE) -f bench/Makefile.inc bench-venv; \
+	 elif test -f bench/setup.sh; then bash bench/setup.sh; fi
+	@$(BIN)/python -m bench $(ARGS)
+
+docs: $(STAMP) ## docs/modules.md from the modules' own first lines
+	@$(BIN)/python docs/make_modules.py
+
+lock: $(TOOLS)/bin/uv ## requirements.lock anew from pyproject.toml
+	@$(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --extra dev $(ARGS) --output-file requirements.lock pyproject.toml
+	@git --no-pager diff --stat -- requirements.lock
+
+$(TOOLS)/bin/uv:
+	@$(PYTHON) -m venv --clear $(TOOLS)
+	@$(TOOLS)/bin/python -m pip --disable-pip-version-check install --quiet uv==$(UV_VERSION)
+
+clean: ## remove what was made, the environments too
+	@rm -rf .venv $(TOOLS) bench/.venv* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+	  .import_linter_cache snapshot_report.html demo.json
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+FORCE:
