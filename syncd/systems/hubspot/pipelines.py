@@ -47,13 +47,17 @@ class Aliases:
     def to_wire(self, path: str, value: Any) -> Any:
         return self.out.get(path, {}).get(value, value) if isinstance(value, str) else value
 
-    def from_wire(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+    def from_wire(self, properties: Mapping[str, Any]) -> Mapping[str, Any]:
         """Properties with ``""`` as ``None`` and ids as names."""
-        read = {path: (None if value == "" else value) for path, value in properties.items()}
-        for path, table in self.out.items():
-            if read.get(path) is not None:
-                read[path] = next((name for name, known in table.items() if known == read[path]), read[path])
-        return read
+        read = properties
+        if "" in properties.values():
+            read = {path: (None if value == "" else value) for path, value in properties.items()}
+        renamed = {
+            path: next((name for name, known in table.items() if known == read[path]), read[path])
+            for path, table in self.out.items()
+            if read.get(path) is not None
+        }
+        return {**read, **renamed} if renamed else read
 
 
 PLAIN: Final = Aliases()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -26,8 +27,12 @@ PROBES: Final = 20
 
 def milliseconds(text: Any) -> int:
     """An ISO 8601 instant, or milliseconds as text, as milliseconds; 0 for anything else."""
-    if not isinstance(text, str) or not text:
-        return 0
+    return _milliseconds(text) if isinstance(text, str) and text else 0
+
+
+@lru_cache(maxsize=1024)
+def _milliseconds(text: str) -> int:
+    # Objects of one batch mostly carry the same stamp.
     if text.isdigit():
         return int(text)
     try:

@@ -14,13 +14,17 @@ def wire(values: Mapping[str, Any], aliases: Aliases = PLAIN) -> dict[str, str]:
     """Values as the vendor takes them: text throughout, ``""`` for null (``null`` does not clear reliably)."""
     out: dict[str, str] = {}
     for path, value in values.items():
-        match aliases.to_wire(path, value):
-            case None:
-                out[path] = ""
-            case bool(truth):
-                out[path] = "true" if truth else "false"
-            case dict() | list() as nested:
-                out[path] = orjson.dumps(nested).decode()
-            case plain:
-                out[path] = str(plain)
+        if path in aliases.out:
+            value = aliases.to_wire(path, value)  # noqa: PLW2901
+        # Nearly everything is text already, and this runs for every value of every record.
+        if type(value) is str:
+            out[path] = value
+        elif value is None:
+            out[path] = ""
+        elif isinstance(value, bool):
+            out[path] = "true" if value else "false"
+        elif isinstance(value, dict | list):
+            out[path] = orjson.dumps(value).decode()
+        else:
+            out[path] = str(value)
     return out
