@@ -17,10 +17,10 @@ from syncd.sandbox.hubspot.associations import Graph, LinkType
 from syncd.sandbox.hubspot.catalog import LIFECYCLE
 from syncd.sandbox.hubspot.derived import derived
 from syncd.sandbox.hubspot.errors import (
-    ApiError,
     Complaint,
     contact_exists,
     invalid_values,
+    missing_fields,
     not_found,
     unique_conflict,
     validation,
@@ -31,6 +31,7 @@ from syncd.sandbox.hubspot.pipelines import PipelineBook, Stage
 from syncd.sandbox.hubspot.properties import Definition, PropertyBook, refused
 from syncd.sandbox.hubspot.records import Record, Records, Source
 from syncd.sandbox.hubspot.search import SearchIndex
+from syncd.sandbox.hubspot.shapes import integer, mappings, required
 from syncd.sandbox.hubspot.values import InvalidError
 
 Note = Callable[..., None]
@@ -231,10 +232,12 @@ class Account:
             claims.taken[pair] = id_
 
     def _link(self, kind: Kind, id_: str, raw: Mapping[str, Any]) -> Link:
-        target_id = str((raw.get("to") or {}).get("id", ""))
-        for one in raw.get("types") or ():
-            found = self._link_type(kind, str(one["associationCategory"]), int(one["associationTypeId"]))
-            target, type_ = found
+        if raw.get("to") is None:
+            raise missing_fields("to")
+        (target_id,) = required(raw["to"], "id")
+        for one in mappings(raw.get("types"), "types"):
+            category, type_id = required(one, "associationCategory", "associationTypeId")
+            target, type_ = self._link_type(kind, category, integer(type_id, "associationTypeId"))
             if self.records.get(target, target_id) is None:
                 raise validation(
                     f"No {target.legacy} with ID {target_id} exists",
@@ -392,17 +395,3 @@ class Account:
                 "isPrimaryAssociation": one.primary,
             }
             self.emit(Event(kind, "associationChange", here, now, who, extra=more))
-
-
-def must_exist(account: Account, kind: Kind, id_: str) -> Record:
-    """A record an association speaks of. Raises :class:`ApiError`."""
-    record = account.records.get(kind, id_)
-    if record is None:
-        raise ApiError(
-            404,
-            f"{kind.singular} with ID {id_} does not exist",
-            "OBJECT_NOT_FOUND",
-            sub_category="crm.associations.INVALID_OBJECT_IDS",
-            context={"id": [id_]},
-        )
-    return record

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 import orjson
 
 from syncd.sandbox.http import Request
-from syncd.sandbox.hubspot.call import Answer, Call, Route, not_there, required
+from syncd.sandbox.hubspot.call import Answer, Call, Route, not_there
 from syncd.sandbox.hubspot.errors import ApiError, validation
 from syncd.sandbox.hubspot.limits import Limits, zone_of
+from syncd.sandbox.hubspot.shapes import required
 from syncd.sandbox.hubspot.tokens import Tokens
 from syncd.sandbox.hubspot.values import iso
 
@@ -83,7 +84,7 @@ def _token_key(request: Request) -> str:
         body = orjson.loads(request.body)
     except orjson.JSONDecodeError:
         raise validation("Invalid input JSON on line 1, column 1: Unexpected character") from None
-    return required(body if isinstance(body, dict) else {}, "tokenKey")[0]
+    return required(body, "tokenKey")[0]
 
 
 def _described(tokens: Tokens, value: str) -> Mapping[str, object]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from syncd.sandbox.hubspot.account import must_exist
+from syncd.sandbox.hubspot.account import Account
 from syncd.sandbox.hubspot.associations import CATEGORIES, USER_DEFINED, LinkType
-from syncd.sandbox.hubspot.call import Answer, Call, envelope, not_there, required
+from syncd.sandbox.hubspot.call import Answer, Call, envelope, not_there
 from syncd.sandbox.hubspot.errors import ApiError, missing_fields, validation
 from syncd.sandbox.hubspot.kinds import Kind, kind_of
+from syncd.sandbox.hubspot.records import Record
+from syncd.sandbox.hubspot.shapes import integer, mappings, optional, required
 
 MAX_WRITES = 2000
 MAX_READS = 1000
@@ -53,6 +55,20 @@ def _number(call: Call, id_: str) -> str | int:
 # -- one pair
 
 
+def must_exist(account: Account, kind: Kind, id_: str) -> Record:
+    """A record an association speaks of. Raises :class:`ApiError`."""
+    record = account.records.get(kind, id_)
+    if record is None:
+        raise ApiError(
+            404,
+            f"{kind.singular} with ID {id_} does not exist",
+            "OBJECT_NOT_FOUND",
+            sub_category="crm.associations.INVALID_OBJECT_IDS",
+            context={"id": [id_]},
+        )
+    return record
+
+
 def _list(call: Call, source: Kind, id_: str, target: Kind) -> Answer:
     call.may(source.read_scopes())
     if call.account.records.get(source, id_) is None:
@@ -67,9 +83,9 @@ def _list(call: Call, source: Kind, id_: str, target: Kind) -> Answer:
 
 def _rows(call: Call, source: Kind, id_: str, target: Kind, after: str, limit: int) -> tuple[list[dict[str, Any]], str]:
     graph = call.account.graph
-    ids = sorted((int(one) for one in graph.of(id_, target)), key=int)
+    ids = sorted(int(one) for one in graph.of(id_, target))
     if after:
-        ids = [one for one in ids if one > int(after)]
+        ids = [one for one in ids if one > integer(after, "after")]
     page = [str(one) for one in ids[:limit]]
     rows = [
         {
@@ -82,15 +98,15 @@ def _rows(call: Call, source: Kind, id_: str, target: Kind, after: str, limit: i
 
 
 def _types(call: Call, source: Kind, target: Kind, raw: Any) -> list[LinkType]:
-    if not isinstance(raw, list) or not raw:
+    listed = mappings(raw, "types")
+    if not listed:
         raise validation("At least one association type is required")
     found = []
-    for one in raw:
-        if not isinstance(one, dict) or "associationCategory" not in one or "associationTypeId" not in one:
-            raise missing_fields("associationCategory", "associationTypeId")
-        if one["associationCategory"] not in CATEGORIES:
-            raise validation(f"{one['associationCategory']} is not a valid associationCategory")
-        found.append(call.account.graph.type(source, target, one["associationCategory"], int(one["associationTypeId"])))
+    for one in listed:
+        category, type_id = required(one, "associationCategory", "associationTypeId")
+        if category not in CATEGORIES:
+            raise validation(f"{category} is not a valid associationCategory")
+        found.append(call.account.graph.type(source, target, category, integer(type_id, "associationTypeId")))
     return found
 
 
@@ -159,10 +175,9 @@ def _batch(call: Call, source: Kind, target: Kind, what: str) -> Answer:
 
 
 def _id(one: Mapping[str, Any], name: str) -> str:
-    inner = one.get(name)
-    if not isinstance(inner, dict) or inner.get("id") in {None, ""}:
+    if one.get(name) is None:
         raise missing_fields(name)
-    return str(inner["id"])
+    return required(one[name], "id")[0]
 
 
 def _failed(error: ApiError, id_: str, to_id: str) -> dict[str, Any]:
@@ -200,7 +215,7 @@ def _batch_read(call: Call, source: Kind, target: Kind) -> Answer:
     results, errors = [], []
     for one in call.inputs(call.body(), MAX_READS):
         (id_,) = required(one, "id")
-        rows, after = _rows(call, source, id_, target, str(one.get("after") or ""), _PAGE)
+        rows, after = _rows(call, source, id_, target, optional(one, "after"), _PAGE)
         if not rows:
             errors.append(_nothing(source, id_, target))
             continue
@@ -228,9 +243,9 @@ def _emptied(call: Call) -> Answer:
 
 def _batch_archive(call: Call, source: Kind, target: Kind) -> Answer:
     for one in call.inputs(call.body(), MAX_WRITES):
-        id_, targets = _id(one, "from"), one.get("to")
-        if not isinstance(targets, list):
+        if one.get("to") is None:
             raise missing_fields("to")
+        id_, targets = _id(one, "from"), mappings(one["to"], "to")
         for other in targets:
             (to_id,) = required(other, "id")
             call.account.dissociate(source, id_, target, to_id, call.source)
@@ -257,12 +272,12 @@ def _labels(call: Call, source: Kind, target: Kind, rest: Sequence[str]) -> Answ
         case "POST", []:
             body = call.body()
             label, _ = required(body, "label", "name")
-            inverse = body.get("inverseLabel")
+            inverse = optional(body, "inverseLabel") or None
             return 200, {"results": [_label(one) for one in graph.create_label(source, target, label, inverse)]}
         case "PUT", []:
             body = call.body()
             type_id, label = required(body, "associationTypeId", "label")
-            graph.rename_label(source, target, int(type_id), label)
+            graph.rename_label(source, target, integer(type_id, "associationTypeId"), label)
             return 204, None
         case "DELETE", [type_id] if type_id.isdigit():
             graph.type(source, target, USER_DEFINED, int(type_id))

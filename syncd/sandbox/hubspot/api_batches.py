@@ -10,6 +10,7 @@ from syncd.sandbox.hubspot.account import Claims, Plan
 from syncd.sandbox.hubspot.call import Answer, Call, View, envelope
 from syncd.sandbox.hubspot.errors import ApiError, duplicate_ids, missing_fields, not_found, validation
 from syncd.sandbox.hubspot.kinds import CONTACTS, Kind, kind_of
+from syncd.sandbox.hubspot.shapes import mapping, mappings, optional, required, texts
 
 
 def answer(call: Call, name: str, what: str) -> Answer:
@@ -45,8 +46,8 @@ class _Batch:
             except ApiError as error:
                 if not self.traced and not (missing_is_partial and error.status == 404):
                     raise
-                trace = one.get("objectWriteTraceId")
-                self.errors.append(error.standard({"objectWriteTraceId": [str(trace)]} if trace else None))
+                trace = optional(one, "objectWriteTraceId")
+                self.errors.append(error.standard({"objectWriteTraceId": [trace]} if trace else None))
 
     def apply(self, success: int, *, tell_new: bool = False) -> Answer:
         account = self.call.account
@@ -69,9 +70,10 @@ class _Batch:
 def _batch(call: Call, kind: Kind) -> _Batch:
     inputs = call.inputs(call.body())
     for one in inputs:
-        if not isinstance(one.get("properties"), dict):
+        if one.get("properties") is None:
             raise missing_fields("properties")
-    traces = [str(one["objectWriteTraceId"]) for one in inputs if one.get("objectWriteTraceId")]
+        mapping(one["properties"], "properties")
+    traces = [trace for trace in (optional(one, "objectWriteTraceId") for one in inputs) if trace]
     return _Batch(call, kind, inputs, traced=len(set(traces)) == len(inputs))
 
 
@@ -83,7 +85,7 @@ def _create(call: Call, kind: Kind) -> Answer:
             one["properties"],
             call.source,
             batch.claims,
-            links=one.get("associations") or (),
+            links=mappings(one.get("associations"), "associations"),
             rules=call.rules,
         ),
         missing_is_partial=False,
@@ -92,7 +94,7 @@ def _create(call: Call, kind: Kind) -> Answer:
 
 
 def _id_property(inputs: Sequence[Mapping[str, Any]]) -> str:
-    names = {str(one.get("idProperty") or "") for one in inputs}
+    names = {optional(one, "idProperty") for one in inputs}
     if len(names) > 1:
         raise validation("All inputs of a batch must have the same idProperty", context={"idProperty": sorted(names)})
     return names.pop() if names else ""
@@ -103,9 +105,8 @@ def _ids(kind: Kind, inputs: Sequence[Mapping[str, Any]], id_property: str) -> l
     fold = kind is CONTACTS and id_property == "email"
     ids: list[str] = []
     for one in inputs:
-        if one.get("id") in {None, ""}:
-            raise missing_fields("id")
-        ids.append(str(one["id"]).strip().lower() if fold else str(one["id"]))
+        (id_,) = required(one, "id")
+        ids.append(id_.strip().lower() if fold else id_)
     if len(set(ids)) != len(ids):
         raise duplicate_ids(sorted({one for one in ids if ids.count(one) > 1}))
     return ids
@@ -155,9 +156,10 @@ def _absent(kind: Kind, ids: Sequence[str]) -> ApiError:
 
 def _read(call: Call, kind: Kind) -> Answer:
     account, body = call.account, call.body()
-    name = str(body.get("idProperty") or "")
+    name = optional(body, "idProperty")
     ids = dict.fromkeys(_read_ids(call, body))
-    view = View(call, kind, body.get("properties") or (), body.get("propertiesWithHistory") or ())
+    history = texts(body.get("propertiesWithHistory"), "propertiesWithHistory")
+    view = View(call, kind, texts(body.get("properties"), "properties"), history)
     archived = call.flag("archived")
     found = {id_: account.find(kind, id_, name, archived=archived) for id_ in ids}
     results = [view.show(record) for record in found.values() if record is not None]
@@ -169,10 +171,7 @@ def _read(call: Call, kind: Kind) -> Answer:
 
 
 def _read_ids(call: Call, body: Mapping[str, Any]) -> list[str]:
-    inputs = call.inputs(body)
-    if any(one.get("id") in {None, ""} for one in inputs):
-        raise missing_fields("id")
-    return [str(one["id"]) for one in inputs]
+    return [required(one, "id")[0] for one in call.inputs(body)]
 
 
 def _archive(call: Call, kind: Kind) -> Answer:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from syncd.sandbox.hubspot.call import Answer, Call, envelope, not_there, required
+from syncd.sandbox.hubspot.call import Answer, Call, envelope, not_there
 from syncd.sandbox.hubspot.errors import ApiError, validation
 from syncd.sandbox.hubspot.kinds import KINDS, Kind, kind_of
 from syncd.sandbox.hubspot.people import Owner
+from syncd.sandbox.hubspot.shapes import required
 
 # -- properties
 

@@ -7,11 +7,12 @@ from typing import Any
 from syncd.sandbox.hubspot import api_associations, api_batches
 from syncd.sandbox.hubspot import search as searching
 from syncd.sandbox.hubspot.account import Claims
-from syncd.sandbox.hubspot.call import Answer, Call, View, not_there, required
+from syncd.sandbox.hubspot.call import Answer, Call, View, not_there
 from syncd.sandbox.hubspot.errors import missing_fields, not_found, validation
 from syncd.sandbox.hubspot.kinds import CONTACTS, Kind, kind_of
 from syncd.sandbox.hubspot.merging import merge
 from syncd.sandbox.hubspot.records import Record
+from syncd.sandbox.hubspot.shapes import mapping, mappings, optional, required, texts
 
 MAX_PAGE = 100
 MAX_PAGE_WITH_HISTORY = 50
@@ -98,10 +99,9 @@ def _read(call: Call, kind: Kind, id_: str) -> Answer:
 
 
 def _properties(body: dict[str, Any]) -> dict[str, Any]:
-    properties = body.get("properties")
-    if not isinstance(properties, dict):
+    if body.get("properties") is None:
         raise missing_fields("properties")
-    return properties
+    return mapping(body["properties"], "properties")
 
 
 def _create(call: Call, kind: Kind) -> Answer:
@@ -111,7 +111,7 @@ def _create(call: Call, kind: Kind) -> Answer:
         _properties(body),
         call.source,
         Claims(),
-        links=body.get("associations") or (),
+        links=mappings(body.get("associations"), "associations"),
         rules=call.rules,
     )
     return 201, View(call, kind).show_all(call.account.apply(plan, call.source))
@@ -145,7 +145,7 @@ def _purge(call: Call, kind: Kind) -> Answer:
         raise not_there()  # generic since 2026-09
     body = call.body()
     (id_,) = required(body, "objectId")
-    record = call.account.find(kind, id_, str(body.get("idProperty") or ""))
+    record = call.account.find(kind, id_, optional(body, "idProperty"))
     if record is None and kind is CONTACTS and body.get("idProperty") == "email":
         call.account.records.blocked_emails.add(id_.strip().lower())
     elif record is None:
@@ -167,7 +167,7 @@ def _search(call: Call, kind: Kind) -> Answer:
 
     query = searching.parse(kind, body, definitions, near)
     found = searching.run(query, account.search.entries(kind, query.since_ms, alive), definitions)
-    view = View(call, kind, body.get("properties") or ())
+    view = View(call, kind, texts(body.get("properties"), "properties"))
     rows = [view.show(entry.record, entry.values) for entry in found.page]
     out: dict[str, Any] = {"total": found.total, "results": rows}
     if found.next_after:

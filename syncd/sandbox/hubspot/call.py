@@ -16,6 +16,7 @@ from syncd.sandbox.hubspot.account import Account
 from syncd.sandbox.hubspot.errors import ApiError, missing_fields, validation
 from syncd.sandbox.hubspot.kinds import Kind
 from syncd.sandbox.hubspot.records import Record, Source
+from syncd.sandbox.hubspot.shapes import mapping, mappings
 from syncd.sandbox.hubspot.tokens import Token
 from syncd.sandbox.hubspot.values import iso
 
@@ -100,10 +101,7 @@ class Call:
             raise validation(f"Invalid input JSON on line {error.lineno}, column {error.colno}: {error.msg}") from None
 
     def body(self) -> dict[str, Any]:
-        parsed = self.json()
-        if not isinstance(parsed, dict):
-            raise validation("Invalid input JSON on line 1, column 1: Cannot deserialize value from Array value")
-        return parsed
+        return mapping(self.json(), "the body")
 
     def inputs(self, body: Mapping[str, Any], most: int = MAX_INPUTS) -> list[dict[str, Any]]:
         inputs = body.get("inputs")
@@ -114,9 +112,7 @@ class Call:
                 f"The maximum number of inputs supported in a batch request is {most}: {len(inputs)} were given",
                 context={"inputs": [str(len(inputs))]},
             )
-        if not all(isinstance(one, dict) for one in inputs):
-            raise validation("Invalid input JSON on line 1, column 1: Cannot deserialize an input")
-        return inputs
+        return mappings(inputs, "inputs")
 
     def names(self, parameter: str) -> list[str]:
         """A list in the query: comma-separated, repeated, or both."""
@@ -152,14 +148,6 @@ class Call:
 
 def not_there() -> ApiError:
     return ApiError(404, "Unable to find a resource at this path", "OBJECT_NOT_FOUND")
-
-
-def required(body: Mapping[str, Any], *names: str) -> list[str]:
-    """The texts of fields that must be there."""
-    absent = [name for name in names if body.get(name) in {None, ""}]
-    if absent:
-        raise missing_fields(*absent)
-    return [str(body[name]) for name in names]
 
 
 class View:

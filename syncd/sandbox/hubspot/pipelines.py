@@ -9,7 +9,8 @@ from typing import Any
 
 from syncd.sandbox.hubspot.errors import ApiError, missing_fields, not_found, validation
 from syncd.sandbox.hubspot.kinds import DEALS, KINDS, ORDERS, TICKETS, Kind, unknown_type
-from syncd.sandbox.hubspot.values import as_text
+from syncd.sandbox.hubspot.shapes import integer, mapping, mappings, optional, text
+from syncd.sandbox.hubspot.values import InvalidError, as_text
 
 ORDER_PIPELINE = "14a2e10e-5471-408a-906e-c51f3b04369e"
 """The pipeline and stage ids of orders are the same in every account."""
@@ -94,7 +95,10 @@ class Pipeline:
 
 def _metadata(kind: Kind, raw: Mapping[str, Any]) -> dict[str, str]:
     """Metadata as the vendor keeps it: text; deals need a probability, and it says whether they are closed."""
-    out = {name: as_text(value) for name, value in raw.items()}
+    try:
+        out = {name: as_text(value) for name, value in raw.items() if value is not None}
+    except InvalidError as error:
+        raise validation(str(error)) from None
     if kind is DEALS:
         if "probability" not in out:
             raise validation("Deal stages must have a probability in their metadata")
@@ -162,12 +166,14 @@ class PipelineBook:
         """Ids may be chosen (``pipelineId``, ``stageId``); otherwise the vendor makes them up."""
         _require(body, "displayOrder", "label", "stages")
         book = self._book(kind)
-        id_ = str(body.get("pipelineId") or "") or self._new_id()
+        id_ = optional(body, "pipelineId") or self._new_id()
         if id_ in book:
             raise ApiError(409, f"A pipeline with the id {id_} already exists.", "OBJECT_ALREADY_EXISTS")
-        self._check_label(kind, str(body["label"]), id_)
-        pipeline = Pipeline(id_, str(body["label"]), int(body["displayOrder"]), self._now(), self._now())
-        for one in body["stages"]:
+        self._check_label(kind, text(body["label"], "label"), id_)
+        pipeline = Pipeline(
+            id_, text(body["label"], "label"), integer(body["displayOrder"], "displayOrder"), self._now(), self._now()
+        )
+        for one in mappings(body["stages"], "stages"):
             self._add_stage(kind, pipeline, one)
         book[id_] = pipeline
         return pipeline
@@ -179,11 +185,17 @@ class PipelineBook:
     def replace(self, kind: Kind, id_: str, body: Mapping[str, Any]) -> Pipeline:
         _require(body, "displayOrder", "label", "stages")
         old = self.get(kind, id_)
-        fresh = Pipeline(id_, str(body["label"]), int(body["displayOrder"]), old.created_at, self._now())
+        fresh = Pipeline(
+            id_,
+            text(body["label"], "label"),
+            integer(body["displayOrder"], "displayOrder"),
+            old.created_at,
+            self._now(),
+        )
         self._check_label(kind, fresh.label, id_)
         del self._books[kind.name][id_]  # its own stage ids may be used again
         try:
-            for one in body["stages"]:
+            for one in mappings(body["stages"], "stages"):
                 self._add_stage(kind, fresh, one)
         except BaseException:
             self._books[kind.name][id_] = old
@@ -194,10 +206,10 @@ class PipelineBook:
     def patch(self, kind: Kind, id_: str, body: Mapping[str, Any]) -> Pipeline:
         pipeline = self.get(kind, id_)
         if "label" in body:
-            self._check_label(kind, str(body["label"]), id_)
-            pipeline.label = str(body["label"])
+            self._check_label(kind, text(body["label"], "label"), id_)
+            pipeline.label = text(body["label"], "label")
         if "displayOrder" in body:
-            pipeline.display_order = int(body["displayOrder"])
+            pipeline.display_order = integer(body["displayOrder"], "displayOrder")
         pipeline.updated_at = self._now()
         return pipeline
 
@@ -213,16 +225,23 @@ class PipelineBook:
 
     def _add_stage(self, kind: Kind, pipeline: Pipeline, body: Mapping[str, Any]) -> Stage:
         _require(body, "displayOrder", "label", "metadata")
-        id_ = str(body.get("stageId") or "") or self._new_id()
+        id_ = optional(body, "stageId") or self._new_id()
         if id_ != id_.lower():
             raise validation(f"Property name must be lowercase, but given: hs_date_entered_{id_}")
         if id_ in pipeline.stages or any(id_ in one.stages for one in self._books[kind.name].values()):
             raise ApiError(409, f"A stage with the id {id_} already exists.", "OBJECT_ALREADY_EXISTS")
-        label = str(body["label"])
+        label = text(body["label"], "label")
         if any(one.label == label for one in pipeline.stages.values()):
             raise validation(f"A stage with the label '{label}' already exists in pipeline {pipeline.id}.")
         stamp = self._now()
-        stage = Stage(id_, label, int(body["displayOrder"]), _metadata(kind, body["metadata"]), stamp, stamp)
+        stage = Stage(
+            id_,
+            label,
+            integer(body["displayOrder"], "displayOrder"),
+            _metadata(kind, mapping(body["metadata"], "metadata")),
+            stamp,
+            stamp,
+        )
         pipeline.stages[id_] = stage
         return stage
 
@@ -235,11 +254,11 @@ class PipelineBook:
         stage = self.stage(kind, pipeline_id, stage_id)
         if "metadata" in body:
             kept = {} if whole else {key: value for key, value in stage.metadata.items() if key != "isClosed"}
-            stage.metadata = _metadata(kind, {**kept, **body["metadata"]})
+            stage.metadata = _metadata(kind, {**kept, **mapping(body["metadata"], "metadata")})
         if "label" in body:
-            stage.label = str(body["label"])
+            stage.label = text(body["label"], "label")
         if "displayOrder" in body:
-            stage.display_order = int(body["displayOrder"])
+            stage.display_order = integer(body["displayOrder"], "displayOrder")
         stage.updated_at = self._now()
         return stage
 

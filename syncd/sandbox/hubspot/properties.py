@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from syncd.sandbox.hubspot import catalog, values
-from syncd.sandbox.hubspot.errors import ApiError, Complaint, missing_fields, not_found, validation
+from syncd.sandbox.hubspot.errors import ApiError, Complaint, not_found, validation
 from syncd.sandbox.hubspot.kinds import KINDS, Kind
+from syncd.sandbox.hubspot.shapes import integer, mappings, required, text
 from syncd.sandbox.hubspot.values import InvalidError
 
 MAX_UNIQUE = 10
@@ -197,10 +198,7 @@ class PropertyBook:
     # -- changing the book
 
     def create(self, kind: Kind, body: Mapping[str, Any]) -> Definition:
-        absent = [one for one in ("fieldType", "groupName", "label", "name", "type") if not body.get(one)]
-        if absent:
-            raise missing_fields(*absent)
-        name = str(body["name"])
+        name, group = required(body, "name", "groupName", "fieldType", "label", "type")[:2]
         if not _NAME.fullmatch(name):
             raise validation(f"Property name {name} is invalid: it must start with a letter and may hold only "
                              "lowercase letters, numbers and underscores")  # fmt: skip
@@ -209,8 +207,7 @@ class PropertyBook:
                 409, f"A property named '{name}' already exists.", "OBJECT_ALREADY_EXISTS",
                 sub_category="Properties.PROPERTY_EXISTS", context={"propertyName": [name]},
             )  # fmt: skip
-        if body["groupName"] not in self._groups[kind.name]:
-            group = str(body["groupName"])
+        if group not in self._groups[kind.name]:
             raise validation(f"Property group {group} does not exist", context={"groupName": [group]})
         made = self._made(kind, name, body)
         if made.unique and sum(one.own for one in self._live[kind.name].values() if one.unique) >= MAX_UNIQUE:
@@ -249,15 +246,10 @@ class PropertyBook:
         """The changeable parts taken from a create or update body."""
         changed = replace(definition, updated_at=self._now())
         if "options" in body:
-            changed = _with_options(changed, body["options"] or [])
+            changed = _with_options(changed, mappings(body["options"], "options"))
         if changed.type == "enumeration" and not changed.options and not changed.external:
             raise validation(f"Property {definition.name} of type enumeration must have options")
-        named = {
-            "label": "label", "description": "description", "groupName": "group", "hidden": "hidden",
-            "formField": "form_field", "displayOrder": "display_order", "fieldType": "field_type",
-        }  # fmt: skip
-        more = {ours: body[theirs] for theirs, ours in named.items() if body.get(theirs) is not None}
-        return replace(changed, **more)
+        return replace(changed, **_changeable(body))
 
     def update(self, kind: Kind, name: str, body: Mapping[str, Any]) -> Definition:
         definition = self.get(kind, name)
@@ -295,13 +287,10 @@ class PropertyBook:
         return found
 
     def create_group(self, kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
-        absent = [one for one in ("label", "name") if not body.get(one)]
-        if absent:
-            raise missing_fields(*absent)
-        name = str(body["name"])
+        name, label = required(body, "name", "label")
         if name in self._groups[kind.name]:
             raise ApiError(409, f"A property group named '{name}' already exists.", "OBJECT_ALREADY_EXISTS")
-        made = {"name": name, "label": body["label"], "displayOrder": body.get("displayOrder", -1), "archived": False}
+        made = {"name": name, "label": label, "displayOrder": body.get("displayOrder", -1), "archived": False}
         self._groups[kind.name][name] = made
         return made
 
@@ -317,12 +306,22 @@ class PropertyBook:
         del self._groups[kind.name][name]
 
 
+def _changeable(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of :class:`Definition` from a body, where it has them."""
+    texts_ = {"label": "label", "description": "description", "groupName": "group", "fieldType": "field_type"}
+    more: dict[str, Any] = {ours: text(body[one], one) for one, ours in texts_.items() if body.get(one) is not None}
+    flags = {"hidden": "hidden", "formField": "form_field"}
+    more |= {ours: bool(body[one]) for one, ours in flags.items() if body.get(one) is not None}
+    if body.get("displayOrder") is not None:
+        more["display_order"] = integer(body["displayOrder"], "displayOrder")
+    return more
+
+
 def _with_options(definition: Definition, raw: Iterable[Mapping[str, Any]]) -> Definition:
     listed = []
     for order, one in enumerate(raw):
-        if not one.get("value") or not one.get("label"):
-            raise missing_fields("label", "value")
-        listed.append({**_option(str(one["value"]), order), **one})
+        value, label = required(one, "value", "label")
+        listed.append({**_option(value, order), **one, "value": value, "label": label})
     allowed = dict.fromkeys(str(one["value"]) for one in listed)
     if len(allowed) != len(listed):
         raise validation(f"Property {definition.name} has options with the same value")

@@ -15,6 +15,7 @@ from syncd.sandbox.hubspot.errors import ApiError, missing_fields, validation
 from syncd.sandbox.hubspot.kinds import KINDS, Kind
 from syncd.sandbox.hubspot.properties import Definition
 from syncd.sandbox.hubspot.records import Record
+from syncd.sandbox.hubspot.shapes import integer, mapping, mappings, optional
 from syncd.sandbox.hubspot.values import InvalidError, epoch_ms
 
 MAX_PAGE = 200
@@ -113,43 +114,39 @@ class Query:
 
 def parse(kind: Kind, body: Mapping[str, Any], definitions: Mapping[str, Definition], near: Neighbours) -> Query:
     """Raises :class:`ApiError`."""
-    groups = body.get("filterGroups") or []
+    groups = [_filters(one) for one in mappings(body.get("filterGroups"), "filterGroups")]
     _check_size(groups)
-    limit = _integer(body.get("limit", 10) or 10, "limit")
-    after = _integer(body.get("after") or 0, "after")
+    limit = integer(body.get("limit") or 10, "limit")
+    after = integer(body.get("after") or 0, "after")
+    if after < 0:
+        raise validation("after must not be negative")
     if not 1 <= limit <= MAX_PAGE:
         raise validation(f"limit must be between 1 and {MAX_PAGE}")
     if after + limit > MAX_RESULTS:
         raise validation(
             f"Paging beyond the first {MAX_RESULTS} results is not possible", context={"after": [str(after)]}
         )
-    words = str(body.get("query") or "").lower()
+    words = optional(body, "query").lower()
     if len(words) > MAX_QUERY:
         raise validation(f"query is longer than {MAX_QUERY} characters")
-    tests = [[_test(one, definitions, near) for one in group["filters"]] for group in groups]
-    since = min((_since(kind, group["filters"]) for group in groups), default=0)
+    tests = [[_test(one, definitions, near) for one in group] for group in groups]
+    since = min((_since(kind, group) for group in groups), default=0)
     return Query(tests, words.split(), _sort(body.get("sorts") or [], definitions), limit, after, since)
 
 
-def _check_size(groups: Sequence[Any]) -> None:
-    if any(not isinstance(group, dict) or not isinstance(group.get("filters"), list) for group in groups):
+def _filters(group: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if group.get("filters") is None:
         raise missing_fields("filters")
+    return mappings(group["filters"], "filters")
+
+
+def _check_size(groups: Sequence[Sequence[Any]]) -> None:
     if len(groups) > MAX_GROUPS:
         raise validation(f"The maximum number of filter groups is {MAX_GROUPS}")
-    if any(len(group["filters"]) > MAX_FILTERS for group in groups):
+    if any(len(group) > MAX_FILTERS for group in groups):
         raise validation(f"The maximum number of filters per group is {MAX_FILTERS}")
-    if sum(len(group["filters"]) for group in groups) > MAX_FILTERS_TOTAL:
+    if sum(len(group) for group in groups) > MAX_FILTERS_TOTAL:
         raise validation(f"The maximum number of filters is {MAX_FILTERS_TOTAL}")
-
-
-def _integer(raw: Any, name: str) -> int:
-    try:
-        number = int(raw)
-    except (TypeError, ValueError):
-        raise validation(f"{name} {raw!r} is not a number") from None
-    if number < 0:
-        raise validation(f"{name} must not be negative")
-    return number
 
 
 def _since(kind: Kind, filters: Iterable[Mapping[str, Any]]) -> int:
@@ -161,15 +158,17 @@ def _since(kind: Kind, filters: Iterable[Mapping[str, Any]]) -> int:
     return lowest
 
 
-def _sort(raw: Sequence[Any], definitions: Mapping[str, Definition]) -> tuple[str, bool] | None:
-    if len(raw) > 1:
+def _sort(raw: Any, definitions: Mapping[str, Definition]) -> tuple[str, bool] | None:
+    """One sort: an object, or a property's name with ``-`` in front for descending."""
+    if not isinstance(raw, list) or len(raw) > 1:
         raise validation("Only one sort is supported")
     if not raw:
         return None
-    one = raw[0]
-    name = one if isinstance(one, str) else str(one.get("propertyName", ""))
-    down = one.startswith("-") if isinstance(one, str) else one.get("direction", "ASCENDING") == "DESCENDING"
-    name = name.removeprefix("-")
+    if isinstance(raw[0], str):
+        name, down = raw[0].removeprefix("-"), raw[0].startswith("-")
+    else:
+        one = mapping(raw[0], "sorts")
+        name, down = optional(one, "propertyName"), one.get("direction") == "DESCENDING"
     if name not in definitions:
         raise _problem(f"Property {name} to sort by does not exist")
     return name, down
@@ -193,7 +192,7 @@ def _comparable(definition: Definition, text: str) -> Any:
 
 
 def _test(one: Mapping[str, Any], definitions: Mapping[str, Definition], near: Neighbours) -> Test:
-    name, operator = str(one.get("propertyName", "")), str(one.get("operator", ""))
+    name, operator = optional(one, "propertyName"), optional(one, "operator")
     if operator not in _OPERATORS:
         raise _problem(f"{operator} is not a valid operator")
     if name.startswith("associations."):
@@ -231,10 +230,10 @@ def _compare(definition: Definition, operator: str, one: Mapping[str, Any]) -> T
         return lambda entry: name in entry.values and entry.values[name].lower() not in listed
     if operator in {"CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN"}:
         return _contains(name, str(one["value"]), wanted=operator == "CONTAINS_TOKEN")
+    if operator == "BETWEEN" and one.get("highValue") is None:
+        raise _problem("operator BETWEEN requires a highValue")
     low = _comparable(definition, str(one["value"]))
     high = _comparable(definition, str(one["highValue"])) if operator == "BETWEEN" else None
-    if operator == "BETWEEN" and high is None:
-        raise _problem("operator BETWEEN requires a highValue")
 
     def meets(entry: Entry) -> bool:
         held = entry.values.get(name)
