@@ -13,6 +13,7 @@ from syncd.systems.contract import OutOfBudgetError, VendorError
 from syncd.systems.hubspot.batch import out_of_budget
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.errors import SPLITTABLE, failure_of_item, no_verdict, read_error
+from syncd.systems.hubspot.objects import listed
 from syncd.systems.hubspot.settings import ASSOCIATION_BATCH, Paths
 
 Pair = tuple[str, str]
@@ -73,12 +74,8 @@ def repeatable(failure: Failure) -> Failure:
 
 def _unmade(part: Sequence[Tie], data: Mapping[str, Any], status: int, *, removing: bool) -> dict[Tie, Failure]:
     """Associations that a 2xx reply does not confirm. Removals are not confirmed one by one."""
-    made = {
-        (str(one.get("fromObjectId")), str(one.get("toObjectId")))
-        for one in data.get("results") or ()
-        if isinstance(one, Mapping)
-    }
-    errors = [one for one in data.get("errors") or () if isinstance(one, Mapping)]
+    made = {(str(one.get("fromObjectId")), str(one.get("toObjectId"))) for one in listed(data)}
+    errors = listed(data, "errors")
     if removing and not errors:
         return {}
     left = [one for one in part if removing or one.pair not in made]

@@ -16,6 +16,7 @@ from syncd.model.failure import Failure, Remedy
 from syncd.systems.contract import OutOfBudgetError, VendorError
 from syncd.systems.hubspot.client import Client, Reply
 from syncd.systems.hubspot.errors import SCHEMA_CODES, SPLITTABLE, failure_of_item, no_verdict, read_error
+from syncd.systems.hubspot.objects import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,8 @@ def sort_refusal(part: Sequence[Input], failure: Failure) -> tuple[dict[str, Don
 def sort_reply(part: Sequence[Input], reply: Reply) -> tuple[dict[str, Done], list[Sequence[Input]]]:
     """Verdicts that a 2xx reply settles, and the parts to try again. Pure."""
     data = reply.data if isinstance(reply.data, Mapping) else {}
-    results = [one for one in _mappings(data.get("results")) if one.get("id") is not None]
-    errors = _mappings(data.get("errors"))
+    results = [one for one in listed(data) if one.get("id") is not None]
+    errors = listed(data, "errors")
     done: dict[str, Done] = {}
     left = {one.trace: one for one in part}
     by_id = {one.id.casefold(): one for one in part}
@@ -146,7 +147,3 @@ def _trace_by_id(result: Mapping[str, Any], id_property: str, by_id: Mapping[str
     told = properties.get(id_property) if id_property and isinstance(properties, Mapping) else result["id"]
     owner = by_id.get(str(told).casefold())
     return owner.trace if owner else ""
-
-
-def _mappings(things: Any) -> list[Mapping[str, Any]]:
-    return [one for one in things if isinstance(one, Mapping)] if isinstance(things, list) else []

@@ -20,7 +20,7 @@ from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.systems.contract import Page, VendorError
-from syncd.systems.hubspot.objects import modified_property
+from syncd.systems.hubspot.objects import listed, modified_property
 from syncd.systems.hubspot.pipelines import Pipelines
 from syncd.systems.hubspot.read import milliseconds, snapshot
 from syncd.systems.hubspot.sdk import SEARCH, Sdk
@@ -114,10 +114,9 @@ class Capture:
         stamp = modified_property(mapping.object)
         body = question(stamp, mapping.paths(), place, overlap)
         data = await self._sdk.call(SEARCH, mapping.object, public_object_search_request=body, lane=lane, kind="search")
-        results = data.get("results") if isinstance(data, Mapping) else None
-        if not isinstance(results, list):
+        if not isinstance(data, Mapping) or not isinstance(data.get("results"), list):
             raise VendorError(Failure(Remedy.RETRY, "unreadable-reply", "the search answered without results", 200))
-        shots = [snapshot(mapping.object, one, aliases) for one in results]
+        shots = [snapshot(mapping.object, one, aliases) for one in listed(data) if one.get("id") is not None]
         stamps = [milliseconds(shot.data.get(stamp)) or shot.modified_at for shot in shots]
         onward, more = step(place, stamps, [int(shot.external_id) for shot in shots], overlap, self._now_ms())
         if more and onward == place:

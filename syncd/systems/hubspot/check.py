@@ -8,6 +8,7 @@ from typing import Any, Final
 from syncd.model.change import Lane
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import Finding, OutOfBudgetError, Severity, VendorError
+from syncd.systems.hubspot.objects import listed
 from syncd.systems.hubspot.pipelines import Pipelines, resolve, wanted
 from syncd.systems.hubspot.provision import Need, needs_of, trouble
 from syncd.systems.hubspot.sdk import FIRST_PAGE, PROPERTIES, Sdk
@@ -113,7 +114,7 @@ class Checker:
             await self._sdk.call(FIRST_PAGE, object_, lane=Lane.OPERATOR, limit=1, archived=False)
         except VendorError as error:
             return [trouble(self._settings.connection, object_, error.failure)]
-        there = {str(one.get("name")): one for one in (told or {}).get("results", [])}
+        there = {str(one.get("name")): one for one in listed(told)}
         findings = [
             found for need in needs if (found := self._property(object_, need, there.get(need.name))) is not None
         ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 TYPE_IDS: Final = {
     "0-1": "contacts",
@@ -35,9 +36,13 @@ PIPELINE_PROPERTIES: Final = {
 }
 """Properties that hold the ids of the pipeline and of the stage in it."""
 
-MERGED_IDS: Final = "hs_merged_object_ids"
-
 
 def modified_property(object_: str) -> str:
     """The property that moves with every change of an object."""
     return "lastmodifieddate" if object_ == "contacts" else "hs_lastmodifieddate"
+
+
+def listed(data: Any, name: str = "results") -> list[Mapping[str, Any]]:
+    """The objects of a list in a reply; none where there is no such list."""
+    found = data.get(name) if isinstance(data, Mapping) else None
+    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []

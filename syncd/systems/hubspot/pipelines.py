@@ -19,7 +19,7 @@ from syncd.model.failure import Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.systems.contract import VendorError
-from syncd.systems.hubspot.objects import PIPELINE_PROPERTIES
+from syncd.systems.hubspot.objects import PIPELINE_PROPERTIES, listed
 from syncd.systems.hubspot.sdk import PIPELINES, Sdk
 
 RECHECK_SECONDS: Final = 300.0
@@ -112,7 +112,9 @@ def resolve(want: Wanted, pipelines: Sequence[Mapping[str, Any]]) -> Aliases:
         settle(want.pipeline_path, name, found)
         if found is not None:
             chosen.append(found)
-    stages = [stage for one in (chosen if want.pipelines else pipelines) for stage in one.get("stages") or ()]
+    stages = [
+        stage for one in (chosen if want.pipelines else pipelines) for stage in listed(one, "stages") if "id" in stage
+    ]
     for name in want.stages:
         settle(want.stage_path, name, named(stages, name))
     return Aliases({path: table for path, table in out.items() if table}, tuple(missing))
@@ -133,7 +135,7 @@ class Pipelines:
     async def fetch(self, object_: str, lane: Lane) -> list[Mapping[str, Any]]:
         """The account's pipelines of an object, stages included. Raises :class:`VendorError`."""
         data = await self._sdk.call(PIPELINES, object_, lane=lane)
-        return [one for one in (data or {}).get("results", []) if isinstance(one, Mapping) and "id" in one]
+        return [one for one in listed(data) if "id" in one]
 
     async def aliases(self, mapping: ObjectMapping, lane: Lane) -> Aliases:
         """Raises :class:`VendorError` when the account cannot be asked now."""

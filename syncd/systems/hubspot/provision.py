@@ -3,7 +3,7 @@ properties, the pipeline and its stages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from syncd.model.lens import AmountIn, Choice, FirstOf, Lens, MoneyPair
 from syncd.model.mapping import Direction, ObjectMapping
 from syncd.model.value import FieldType
 from syncd.systems.contract import Finding, OutOfBudgetError, Severity, VendorError
+from syncd.systems.hubspot.objects import listed
 from syncd.systems.hubspot.pipelines import Pipelines, Wanted, named, wanted
 from syncd.systems.hubspot.sdk import (
     GROUP_CREATE,
@@ -186,7 +187,7 @@ class Provisioner:
             told = await self._sdk.call(PROPERTIES, object_, lane=lane)
         except VendorError as error:
             return [self._trouble(object_, error.failure)]
-        there = {str(one.get("name")): one for one in _results(told)}
+        there = {str(one.get("name")): one for one in listed(told)}
         findings = [
             self._finding(
                 Severity.ERROR, "unique-impossible", f"{object_}.{need.name}",
@@ -223,7 +224,7 @@ class Provisioner:
     async def _group(self, object_: str, lane: Lane) -> Finding | None:
         try:
             told = await self._sdk.call(GROUPS, object_, lane=lane)
-            if any(one.get("name") == GROUP for one in _results(told)):
+            if any(one.get("name") == GROUP for one in listed(told)):
                 return None
             await self._sdk.call(GROUP_CREATE, object_, {"name": GROUP, "label": "syncd"}, lane=lane, writes=True)
         except VendorError as error:
@@ -244,7 +245,7 @@ class Provisioner:
                     await self._make_pipeline(object_, name, want.stages, len(pipelines), lane, apply=apply)
                 )
                 continue
-            stages = list(found.get("stages") or ())
+            stages = listed(found, "stages")
             lacking = [stage for stage in want.stages if named(stages, stage) is None]
             for order, stage in enumerate(lacking, len(stages)):
                 made = await self._make_stage(object_, str(found["id"]), stage, order, lane, apply=apply)
@@ -329,8 +330,3 @@ def trouble(connection: str, subject: str, failure: Failure) -> Finding:
         "unreachable": "check the network and base_url",
     }.get(code, "")
     return Finding(Severity.ERROR, code, f"{connection}.{subject}", f"{failure.code}: {failure.message}", remedy)
-
-
-def _results(data: Any) -> Iterable[Mapping[str, Any]]:
-    found = data.get("results") if isinstance(data, Mapping) else None
-    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []

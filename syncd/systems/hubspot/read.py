@@ -15,8 +15,8 @@ from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import Page, ReadResult, Snapshot, VendorError
 from syncd.systems.hubspot.client import Client, Reply
-from syncd.systems.hubspot.errors import failure_of_item, incomplete
-from syncd.systems.hubspot.objects import modified_property
+from syncd.systems.hubspot.errors import failure_of_item, incomplete, parse, read_error
+from syncd.systems.hubspot.objects import listed, modified_property
 from syncd.systems.hubspot.pipelines import PLAIN, Aliases, Pipelines
 from syncd.systems.hubspot.sdk import SINGLE, Sdk
 from syncd.systems.hubspot.settings import BATCH, LIST_PAGE, Paths
@@ -33,7 +33,7 @@ def milliseconds(text: Any) -> int:
 @lru_cache(maxsize=1024)
 def _milliseconds(text: str) -> int:
     # Objects of one batch mostly carry the same stamp.
-    if text.isdigit():
+    if text.isdecimal():
         return int(text)
     try:
         moment = datetime.fromisoformat(text)
@@ -61,7 +61,7 @@ def results_of(reply: Reply) -> list[Mapping[str, Any]]:
     found = reply.data.get("results") if isinstance(reply.data, Mapping) else None
     if not isinstance(found, list):
         raise VendorError(incomplete(reply.status, reply.body, writes=False))
-    return [one for one in found if isinstance(one, Mapping) and one.get("id") is not None]
+    return [one for one in listed(reply.data) if one.get("id") is not None]
 
 
 def chunks(things: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
@@ -153,12 +153,11 @@ class Reader:
                 return [], set(ids)  # Older behaviour: not one of them exists.
             raise
         missed: set[str] = set()
-        for one in reply.data.get("errors") or () if isinstance(reply.data, Mapping) else ():
+        for one in listed(reply.data, "errors"):
             failure = failure_of_item(one)
             if failure.remedy is not Remedy.GONE:
                 raise VendorError(failure)
-            context = one.get("context") or {}
-            missed.update(str(value) for values in context.values() for value in values)
+            missed |= read_error(one).marks
         return results_of(reply), missed
 
     async def _probe(
@@ -192,5 +191,7 @@ def _scan_place(cursor: str | None) -> str | None:
     """Where a scan goes on: ``""`` for the beginning, ``None`` when it is over."""
     if not cursor:
         return ""
-    mark = orjson.loads(cursor)
+    mark = parse(cursor)
+    if not isinstance(mark, Mapping):
+        raise VendorError(Failure(Remedy.ASK, "bad-cursor", "the scan's cursor cannot be read"))
     return None if mark.get("done") else str(mark.get("after") or "")

@@ -158,3 +158,19 @@ def test_the_modified_property_speaks_before_the_envelope():
     assert (
         snapshot("deals", obj("1", {"lastmodifieddate": "2026-11-01T09:00:00.000Z"})).modified_at == 1_793_520_000_123
     )
+
+
+@pytest.mark.parametrize(
+    "data", [[1, None], {"a": 1}, "x", [{"category": "OBJECT_NOT_FOUND", "context": {"ids": None}}]]
+)
+async def test_oddly_shaped_errors_of_a_207_do_not_break_a_read(data):
+    body = {"status": "COMPLETE", "results": [obj("1"), None, {"properties": {}}], "errors": data}
+    result = await read(Vendor(lambda asked: reply(207, body)), ["1"])
+    assert set(result.found) == {"1"}
+
+
+@pytest.mark.parametrize("cursor", ["x", "[]", "3"])
+async def test_a_scan_cursor_that_is_none_says_so(cursor):
+    with pytest.raises(VendorError) as caught:
+        await open_read(Vendor(lambda asked: reply(200, {})), lambda hubspot: hubspot.scan(CONTACTS, cursor, Lane.BULK))
+    assert caught.value.failure.code == "bad-cursor"
