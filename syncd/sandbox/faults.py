@@ -33,6 +33,14 @@ class FaultPlan:
     """The caller's access token expires early."""
     version_bump: float = 0.0
     """After a write the vendor's background work raises the object's version (vendors that count versions)."""
+    locked: float = 0.0
+    """423 to a write, not applied (HubSpot)."""
+    migrating: float = 0.0
+    """477 with Retry-After, not applied (HubSpot)."""
+    anonymous: float = 0.0
+    """207 to a batch write, applied; half of its results are missing and the errors name no input (HubSpot)."""
+    empty: float = 0.0
+    """2xx to a batch write, applied, but without results (HubSpot)."""
     webhook_duplicate: float = 0.0
     webhook_reorder: float = 0.0
     webhook_drop: float = 0.0
@@ -50,6 +58,9 @@ PRESETS: dict[str, FaultPlan] = {
         html=0.01,
         expire_token=0.005,
         version_bump=0.02,
+        locked=0.01,
+        anonymous=0.01,
+        empty=0.005,
         webhook_duplicate=0.2,
         webhook_reorder=0.2,
         webhook_drop=0.1,

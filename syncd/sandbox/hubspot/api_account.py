@@ -87,8 +87,12 @@ def _token_key(request: Request) -> str:
     return required(body, "tokenKey")[0]
 
 
+_NEWER = {"active", "token_use"}
+"""What the introspection of later versions tells besides."""
+
+
 def _described(tokens: Tokens, value: str) -> Mapping[str, object]:
     known = tokens.describe(value)
     if not known["active"]:
         raise ApiError(404, "the token has expired or does not exist", "OBJECT_NOT_FOUND")
-    return known
+    return {name: value for name, value in known.items() if name not in _NEWER}

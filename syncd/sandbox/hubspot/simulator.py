@@ -16,7 +16,7 @@ from syncd.sandbox.hubspot.call import MAX_TARGET, Answer, Call, Route, correlat
 from syncd.sandbox.hubspot.errors import ApiError
 from syncd.sandbox.hubspot.kinds import KINDS
 from syncd.sandbox.hubspot.limits import Limits, LimitSettings, overload
-from syncd.sandbox.hubspot.oddities import OddDice, Oddities, oddities
+from syncd.sandbox.hubspot.oddities import Oddities
 from syncd.sandbox.hubspot.people import OWNERS, People
 from syncd.sandbox.hubspot.records import Record, Source
 from syncd.sandbox.hubspot.search import SearchIndex
@@ -49,7 +49,6 @@ class HubspotSandbox(Vendor):
         limits: LimitSettings | None = None,
         search_delay: tuple[float, float] = (0.0, 2.0),
         webhooks: WebhookSettings | None = None,
-        odd: Oddities | None = None,
     ) -> None:
         """``search_delay``: seconds, least and most, until a change can be searched for."""
         super().__init__(room)
@@ -70,7 +69,7 @@ class HubspotSandbox(Vendor):
             profile.portal_id,
             APP.id,
         )
-        self.odd = OddDice(room.dice.random(), odd or Oddities())
+        self._odd = Oddities(room.dice.random(), room.faults)
         self.account.emit = self.webhooks.tell
         self.account.heard = lambda: self.webhooks.listening
         self._correlation = random.Random(room.dice.random())
@@ -85,7 +84,7 @@ class HubspotSandbox(Vendor):
         except ApiError as error:
             return self._refusal(error, headers)
         batch = where.area == "objects" and "batch" in where.rest and _writes(request, where)
-        return self.odd.after(reply) if batch else reply
+        return self._odd.after(reply) if batch else reply
 
     def _answer(self, request: Request, where: Route, headers: dict[str, str]) -> Answer:
         """Fills ``headers`` on the way."""
@@ -95,7 +94,7 @@ class HubspotSandbox(Vendor):
         search = where.area == "objects" and where.rest[1:] == ("search",)
         headers.update(self.limits.spend(token.app.id, search=search, oauth=token.app.oauth))
         _check_type(request)
-        self.odd.before(write=_writes(request, where))
+        self._odd.before(write=_writes(request, where))
         source = Source("INTEGRATION", str(token.app.id), token.app.name)
         return self._dispatch(Call(self.account, request, where, token, source))
 
@@ -171,8 +170,8 @@ class HubspotSandbox(Vendor):
         return {kind.name: sum(1 for _ in self.account.records.all(kind)) for kind in KINDS}
 
     async def act(self, deed: Mapping[str, Any]) -> Any:
-        """What :class:`People` do, and switches of the simulator: ``webhooks``, ``limits``, ``oddities``,
-        ``search_delay``, ``webhook_counts``."""
+        """What :class:`People` do, and switches of the simulator: ``webhooks``, ``webhook_counts``,
+        ``limits``, ``search_delay``."""
         match deed.get("op"):
             case "webhooks":
                 self.set_webhooks(dict(deed["settings"]))
@@ -180,14 +179,12 @@ class HubspotSandbox(Vendor):
                 return {**asdict(self.webhooks.counts), "idle": self.webhooks.idle}
             case "limits":
                 self.limits.settings = LimitSettings(**deed["settings"])
-            case "oddities":
-                self.odd.rates = oddities(dict(deed["rates"]))
             case "search_delay":
                 self.account.search.least, self.account.search.most = float(deed["least"]), float(deed["most"])
             case op if op in self.people.deeds:
                 return self.people.act(deed)
             case op:
-                raise ActError(f"hubspot knows no {op!r}; there are webhooks, webhook_counts, limits, oddities, "
+                raise ActError(f"hubspot knows no {op!r}; there are webhooks, webhook_counts, limits, "
                                f"search_delay, {', '.join(self.people.deeds)}")  # fmt: skip
         return None
 

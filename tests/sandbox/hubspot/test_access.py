@@ -11,7 +11,6 @@ from syncd.sandbox.hubspot import HubspotSandbox
 from syncd.sandbox.hubspot.account import Profile
 from syncd.sandbox.hubspot.kinds import DEALS
 from syncd.sandbox.hubspot.limits import LimitSettings
-from syncd.sandbox.hubspot.oddities import oddities
 from syncd.sandbox.hubspot.simulator import OAUTH_APP
 from syncd.sandbox.server import Sandbox
 from tests.sandbox.hubspot.conftest import KEY, Portal
@@ -204,11 +203,11 @@ async def test_an_outage_answers_503_or_nothing(portal: Portal) -> None:
 
 
 async def test_locked_and_migrating_refuse_before_anything_is_applied(portal: Portal) -> None:
-    await portal.act(op="oddities", rates={"locked": 1.0})
+    portal.box.set_faults("hubspot.locked=1")
     write = {"properties": {"email": "a@example.com"}}
     assert (await portal.http.post("/crm/v3/objects/contacts", json=write)).status_code == 423
     assert (await portal.http.get("/crm/v3/objects/contacts")).status_code == 200
-    await portal.act(op="oddities", rates={"migrating": 1.0})
+    portal.box.set_faults("hubspot.migrating=1")
     reply = await portal.http.get("/crm/v3/objects/contacts")
     assert (reply.status_code, reply.headers["retry-after"]) == (477, "5")
     assert portal.effects() == []
@@ -216,21 +215,14 @@ async def test_locked_and_migrating_refuse_before_anything_is_applied(portal: Po
 
 async def test_a_batch_may_be_applied_without_saying_so(portal: Portal) -> None:
     inputs = [{"id": f"customer-{n}", "properties": {"email": f"{n}@example.com"}} for n in range(4)]
-    await portal.act(op="oddities", rates={"empty": 1.0})
+    portal.box.set_faults("empty=1")
     empty = await portal.upsert("contacts", *inputs)
     assert (empty.status_code, empty.json()["results"]) == (200, [])
     assert len(portal.effects("create")) == 4
-    await portal.act(op="oddities", rates={"anonymous": 1.0})
+    portal.box.set_faults("anonymous=1")
     nameless = (await portal.upsert("contacts", *inputs)).json()
     assert (len(nameless["results"]), nameless["numErrors"]) == (2, 2)
     assert nameless["errors"][0]["context"] == {}
-
-
-def test_unknown_oddities_are_refused() -> None:
-    with pytest.raises(ValueError, match="no oddity 'lockd'"):
-        oddities({"lockd": 0.5})
-    with pytest.raises(ValueError, match="out of range"):
-        oddities({"locked": 2})
 
 
 async def test_the_dump_shows_all_objects_and_ids_rise(portal: Portal) -> None:
