@@ -53,11 +53,13 @@ def _enter(parts: list[str], arrays: dict[Key, int], *, is_array: bool) -> Key:
 
 
 def line_of(lines: Mapping[Key, int], key: Key) -> int | None:
-    """The line of a key, or of the nearest thing around it that has one."""
-    for length in range(len(key), 0, -1):
-        if key[:length] in lines:
-            return lines[key[:length]]
-    return None
+    """The line of a key, of the first thing inside it, or of the nearest thing around it."""
+    if key in lines:
+        return lines[key]
+    inside = [number for one, number in lines.items() if key and one[: len(key)] == key]
+    if inside:
+        return min(inside)
+    return next((lines[key[:length]] for length in range(len(key), 0, -1) if key[:length] in lines), None)
 
 
 def dotted(key: Key) -> str:

@@ -25,13 +25,19 @@ def read_private(path: Path, what: str, *, trusted_folder: bool = False) -> byte
         raise
     except (OSError, ValueError) as error:
         raise UnavailableError(f"{what} cannot be read at {path}: {_reason(error)}") from None
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(file.fileno())
+    try:
+        found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise UnavailableError(f"{what} at {path} is not a regular file")
         if not trusted_folder:
             _check_owner(found, path, what)
-        body = file.read(MAX_BYTES + 1)
+        body = b""
+        while len(body) <= MAX_BYTES and (part := os.read(handle, MAX_BYTES + 1 - len(body))):
+            body += part
+    except OSError as error:
+        raise UnavailableError(f"{what} cannot be read at {path}: {_reason(error)}") from None
+    finally:
+        os.close(handle)
     if len(body) > MAX_BYTES:
         raise UnavailableError(f"{what} at {path} is larger than 256 KiB; is it the right file?")
     return body

@@ -72,6 +72,7 @@ def test_no_file_at_all_says_where_it_looked(tmp_path, monkeypatch):
     ("body", "rule"),
     [(b"\xff\xfe", "not UTF-8"), (b"[a", "not valid TOML"), (b"x = " + b"[" * 5000, "nests too deeply|not valid"),
      (b"#" * (5 * 1024 * 1024), "larger than 4 MiB"), (b"", "needs at least one connection")],
+    ids=["bytes", "syntax", "depth", "size", "empty"],
 )  # fmt: skip
 def test_what_is_no_configuration_is_refused_in_one_line(tmp_path, body, rule):
     file = tmp_path / "syncd.toml"
