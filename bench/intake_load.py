@@ -26,6 +26,10 @@ from pathlib import Path
 import orjson
 import uvloop
 
+from syncd.intake.events import event_key
+from syncd.intake.signature import sign
+from syncd.model.change import Change, ChangeKind, Channel
+
 KEY = b"0123456789abcdef0123456789abcdef"
 SUBJECTS = ("starlette", "syncd", "commit-each")
 CONNECTIONS = 64
@@ -116,9 +120,6 @@ async def _syncd(port: int, folder: Path) -> None:
 
 
 def _translate(connection, event, received_at, correlation_id):
-    from syncd.intake.events import event_key
-    from syncd.model.change import Change, ChangeKind, Channel
-
     data = event["data"]
     return (
         Change(
@@ -133,8 +134,6 @@ def _translate(connection, event, received_at, correlation_id):
 
 def requests(count: int) -> list[bytes]:
     """Signed CloudEvents of 1 KiB, each with its own id."""
-    from syncd.intake.signature import sign
-
     now = int(time.time())
     dice = random.Random(7)
     made = []
@@ -183,7 +182,8 @@ class _Client(asyncio.Protocol):
                 return
             data, self.head = self.head, b""
         if not data.startswith(b"HTTP/1.1 202"):
-            raise SystemExit(f"unexpected answer: {data[:300]!r}")
+            print(f"unexpected answer: {data[:300]!r}", file=sys.stderr)
+            os._exit(1)
         self.spent.append(time.perf_counter() - self.sent_at)
         self._next()
 
@@ -209,16 +209,24 @@ def measure(subject: str, work: list[bytes], connections: int) -> dict[str, floa
         try:
             _wait_for(port)
             uvloop.run(_load(port, work[-200:], 8))
+            before = _cpu_seconds(server.pid)
             seconds, spent = uvloop.run(_load(port, work[:-200], connections))
+            cpu = _cpu_seconds(server.pid) - before
         finally:
             server.terminate()
             server.wait()
     spent.sort()
     return {
         "rate": len(spent) / seconds,
+        "cpu_us": cpu / len(spent) * 1e6,
         "p50_ms": spent[len(spent) // 2] * 1e3,
         "p99_ms": spent[int(len(spent) * 0.99)] * 1e3,
     }
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _wait_for(port: int) -> None:
@@ -281,6 +289,7 @@ def summary(seen, alone, sync) -> dict[str, float]:
     report = {f"{subject}_{name}": value for subject, values in middle.items() for name, value in values.items()}
     report["ratio_rate_to_starlette"] = statistics.median(ours["rate"] / plain["rate"] for ours, plain, _ in pairs)
     report["ratio_rate_to_commit_each"] = statistics.median(ours["rate"] / each["rate"] for ours, _, each in pairs)
+    report["ratio_cpu_to_starlette"] = statistics.median(ours["cpu_us"] / plain["cpu_us"] for ours, plain, _ in pairs)
     report["ratio_p99_to_starlette"] = statistics.median(ours["p99_ms"] / plain["p99_ms"] for ours, plain, _ in pairs)
     report["alone_p50_ms"] = statistics.median(alone)
     report["fdatasync_ms"] = statistics.median(sync)

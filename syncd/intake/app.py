@@ -171,13 +171,16 @@ class Intake:
         if answer.check:
             self.meter.refused[answer.status, answer.check] += 1
             _log.info("intake.refused", status=answer.status, check=answer.check, correlation_id=correlation_id)
-        echo = b"x-correlation-id: %b\r\n" % correlation_id.encode()
-        respond(Reply(answer.status, answer.head + echo, answer.body, answer.close, answer.check))
+        status, head, body, close, check = answer
+        respond(Reply(status, b"%bx-correlation-id: %b\r\n" % (head, correlation_id.encode()), body, close, check))
 
     def _count(self, name: str, changes: Sequence[Change], result: StageResult, seconds: float) -> None:
         meter = self.meter
         meter.acknowledged += 1
         meter.ack.add(seconds)
+        if result.staged == 1 == len(changes):
+            meter.staged[name, changes[0].kind] += 1
+            return
         if result.duplicates:
             meter.duplicates[name] += result.duplicates
         for position, change in enumerate(changes):

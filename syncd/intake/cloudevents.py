@@ -25,6 +25,9 @@ UNREADABLE: Final = "syncd_unreadable"
 
 _BATCH: Final = "application/cloudevents-batch"
 _SINGLE: Final = "application/cloudevents"
+_USUAL: Final = frozenset(
+    f"{media}+json{charset}" for media in (_BATCH, _SINGLE) for charset in ("", "; charset=utf-8", "; charset=UTF-8")
+)
 _REQUIRED: Final = ("id", "source", "specversion", "type")
 _CHECKED: Final = frozenset({*_REQUIRED, "data", "data_base64"})
 _TEXT_OPTIONAL: Final = frozenset({"subject", "dataschema", "datacontenttype"})
@@ -46,9 +49,10 @@ def media_type(headers: Mapping[str, str]) -> str:
 
 def check_format(headers: Mapping[str, str]) -> None:
     """Refuse what no mode can read, before a byte of the body is looked at. Raises :class:`RefusedError` (415)."""
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
+    if "content-encoding" in headers and headers["content-encoding"].strip().lower() not in ("", "identity"):
         raise RefusedError(415, "content-encoding", "compressed bodies are not accepted")
+    if headers.get("content-type") in _USUAL:
+        return
     media = media_type(headers)
     if media.startswith(_SINGLE):
         if media not in (_BATCH + "+json", _SINGLE + "+json"):

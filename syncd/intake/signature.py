@@ -78,6 +78,11 @@ def judge(
 
 
 def _signed(header: str, content: bytes, secrets: Sequence[bytes], public_keys: Sequence[Ed25519PublicKey]) -> bool:
+    if len(secrets) == 1 and header.startswith("v1,") and " " not in header:
+        # One signature, one key: the way of nearly every message.
+        return hmac.compare_digest(
+            b64encode(hmac.digest(secrets[0], content, "sha256")), header[3:].encode("utf-8", "replace")
+        )
     expected: list[bytes] | None = None
     for part in header.split(" ", MAX_PARTS)[:MAX_PARTS]:
         version, _, text = part.partition(",")
