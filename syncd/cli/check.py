@@ -95,11 +95,14 @@ async def _examined(
 ) -> Sequence[Finding]:
     from syncd.budget import Budget, MemoryKeeper
     from syncd.budget.configured import budget_settings
+    from syncd.runtime.log import configure
     from syncd.systems.build import build_system
 
     secrets, findings = await read_secrets(configuration, connection, credentials)
     if any(one.severity is Severity.ERROR for one in findings):
         return findings
+    # The findings are the story; of the log only what is asked for, or worse than it.
+    configure(level="debug" if configuration.log.level == "debug" else "error", fmt=configuration.log.format)
     world = World()
 
     async def keep(name: str, secret: Secret) -> None:

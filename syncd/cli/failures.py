@@ -13,13 +13,19 @@ import typer
 
 from syncd.cli.output import ENVIRONMENT, FAILED, FINE, INTERRUPTED, USAGE, CommandError, complain, envelope, say
 
-_CLICK_ERROR: Final = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-"""The base of the parser's own errors; typer carries its parser with it and does not export this one."""
+_ENVIRONMENT: Final = (
+    "syncd.control.", "syncd.credentials.", "syncd.daemon", "syncd.intake.", "syncd.store.", "syncd.systems.build",
+)  # fmt: skip
+"""Where exceptions are raised whose message is meant for operators: this machine or its secrets are not ready."""
 
-_HELP: Final[type[Any]] = next(
-    (kind for kind in typer.BadParameter.__mro__[1].__subclasses__() if kind.__name__ == "NoArgsIsHelpError"),
-    typer.Abort,
-)
+
+def _named(name: str, kinds: Sequence[type[Any]]) -> type[Any]:
+    return next(kind for kind in kinds if kind.__name__ == name)
+
+
+_CLICK_ERROR: Final = _named("ClickException", typer.BadParameter.__mro__)
+"""The base of the parser's own errors; typer carries its parser with it and does not export this one."""
+_HELP: Final = _named("NoArgsIsHelpError", _named("UsageError", typer.BadParameter.__mro__).__subclasses__())
 
 
 def guarded(command: Callable[[], Any], arguments: Sequence[str], *, debug: bool) -> int:
@@ -80,8 +86,9 @@ def _told(error: Exception) -> tuple[list[str], str, int]:
 
         if isinstance(error, ConfigurationError):
             return [str(one) for one in error.problems], "configuration", USAGE
-    if kind.startswith("syncd.credentials"):
-        return [str(error)], "credentials", ENVIRONMENT
+    if kind.startswith(_ENVIRONMENT):
+        code = "credentials" if kind.startswith("syncd.credentials.") else "environment"
+        return [" ".join(str(error).split())], code, ENVIRONMENT
     if isinstance(error, OSError):
         return [_system_error(error)], "environment", ENVIRONMENT
     return [_internal(error)], "internal", FAILED
