@@ -40,6 +40,13 @@ def ask(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
+def _agreed(count: str, *, yes: bool, asked: Callable[[str], bool]) -> bool:
+    """The count is said in any case; with ``yes`` nobody is asked."""
+    if yes:
+        sys.stderr.write(f"{clean(count)}\n")
+    return yes or asked(count)
+
+
 async def replay(
     client: Client,
     which: m.Selection,
@@ -69,7 +76,7 @@ async def replay(
             return Answer(summary, seen, [*diff, *seen.refused, summary])
         if not would:
             return Answer("no open dead letter matches", seen)
-        if not yes and not asked(f"{plural(would, 'dead letter')} will be replayed"):
+        if not _agreed(f"{plural(would, 'dead letter')} will be replayed", yes=yes, asked=asked):
             return Answer("nothing was replayed", seen, ok=False)
     done = await client.replay(request(only_preview=False))
     summary = f"{done.replayed:,} of {plural(done.matched, 'dead letter')} replayed"
@@ -87,7 +94,7 @@ async def discard(
         seen = await client.replay(peek)
         if not seen.matched:
             return Answer("no open dead letter matches", m.DiscardResult(matched=0, discarded=0))
-        if not yes and not asked(f"{plural(seen.matched, 'dead letter')} will be discarded"):
+        if not _agreed(f"{plural(seen.matched, 'dead letter')} will be discarded", yes=yes, asked=asked):
             return Answer("nothing was discarded", m.DiscardResult(matched=seen.matched, discarded=0), ok=False)
     done = await client.discard(
         m.DiscardRequest(command_id=new_command_id(), selection=which, who=operator(), why=why.strip())

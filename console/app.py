@@ -22,7 +22,7 @@ from console.client import Client, ClientError
 from console.feed import follow
 from console.glyphs import Glyphs, chosen
 from console.link import Link, Phase
-from console.palette import Command, NowProvider
+from console.palette import Command, NowProvider, own_binding
 from console.sanitise import clean
 from console.screens.discard import DiscardDialog
 from console.screens.edit import EditDialog
@@ -125,7 +125,7 @@ class ConsoleApp(App[None]):
     @work(group="feed", exclusive=True)
     async def _follow(self) -> None:
         await follow(
-            self.client, sleep=asyncio.sleep,
+            self.client.stream, sleep=asyncio.sleep,
             heard=lambda status: self.post_message(Heard(status)), lost=lambda reason: self.post_message(Lost(reason)),
         )  # fmt: skip
 
@@ -270,8 +270,8 @@ class ConsoleApp(App[None]):
         if not isinstance(screen, LiveScreen):
             return
         rows: dict[str, tuple[str, str]] = {}
-        for _, binding, enabled, tooltip in screen.active_bindings.values():
-            if enabled and binding.description and not binding.system:
+        for node, binding, enabled, tooltip in screen.active_bindings.values():
+            if enabled and own_binding(node, binding):
                 what = tooltip or binding.tooltip or binding.description
                 keys = rows.get(binding.action, ("", ""))[0].split()
                 shown = " ".join(dict.fromkeys([*keys, self.get_key_display(binding)]))

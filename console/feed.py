@@ -1,32 +1,34 @@
-"""Following the daemon's stream of snapshots, through its restarts, for ever."""
+"""Following the daemon's streams, through its restarts, for ever."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
+from typing import TypeVar
 
-from console.client import Client, ClientError, backoff_seconds
-from syncd.control.messages import Status
+from console.client import ClientError, backoff_seconds
+
+T = TypeVar("T")
 
 
 async def follow(
-    client: Client,
+    stream: Callable[[], AsyncIterator[T]],
     *,
-    heard: Callable[[Status], object],
+    heard: Callable[[T], object],
     lost: Callable[[str], object],
     sleep: Callable[[float], Awaitable[None]],
-    interval_seconds: float = 1.0,
 ) -> None:
-    """Report every snapshot to ``heard``, and every loss of the line, with its reason, to ``lost``."""
-    for attempt in count(1):
+    """Report every message of ``stream`` to ``heard``, and every loss of the line, with its reason, to ``lost``."""
+    silent = 0
+    for _ in count():
         reason = "the daemon closed the line"
-        fresh = True
+        silent += 1
         try:
-            async for status in client.stream(interval_seconds):
-                fresh = False
-                heard(status)
+            async for message in stream():
+                silent = 0
+                heard(message)
         except ClientError as error:
             reason = str(error)
         lost(reason)
         # After a line that worked the first new try comes quickly; a daemon that is down is asked once a second.
-        await sleep(backoff_seconds(min(attempt, 5) if fresh else 1))
+        await sleep(backoff_seconds(silent + 1))

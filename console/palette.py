@@ -7,7 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from rich.text import Text
+from textual.binding import Binding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.dom import DOMNode
 
 from console.client import ClientError
 from console.sanitise import clean
@@ -52,8 +54,10 @@ class NowProvider(Provider):
     def _commands(self) -> list[Command]:
         home = self.home
         commands: list[Command] = []
+        offered: set[str] = {"leave"}
         for node, binding, enabled, tooltip in self.screen.active_bindings.values():
-            if enabled and node is self.screen and binding.description and binding.action != "leave":
+            if enabled and node is self.screen and own_binding(node, binding) and binding.action not in offered:
+                offered.add(binding.action)
                 act = partial(home.run_action, binding.action, node)
                 commands.append((f"{binding.description}", tooltip or binding.description, act))
         commands += home.palette_commands()
@@ -72,6 +76,13 @@ class NowProvider(Provider):
                 (f"Run now {one}", "Poll this mapping at once", partial(home.run_now, one)) for one in self._runs
             ]
         return commands
+
+
+def own_binding(node: DOMNode, binding: Binding) -> bool:
+    """Whether the console itself bound the key, and not the framework on its behalf."""
+    own = (one for one in type(node).__mro__ if one.__module__.startswith("console."))
+    actions = {x.action for one in own for x in vars(one).get("BINDINGS", ()) if isinstance(x, Binding)}
+    return binding.action in actions and bool(binding.description)
 
 
 def _highlighted(name: str) -> Text:

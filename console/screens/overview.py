@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import asyncio
+from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.widgets import DataTable
 
+from console.feed import follow
 from console.screens.live import LiveScreen
 from console.text import Ink, Part, line, lines, said
 from console.times import age, count, duration, plural, rate, short_count
+from console.widgets.event_text import event_row
+from console.widgets.flowing import Flowing
 from console.widgets.meter import bar_of, budget_rows
 from console.widgets.panel import Panel, Strip
-from console.widgets.states import connection_state
+from console.widgets.states import connection_state, delivery_state
 from console.widgets.table import Column, KeyedTable, Row
 from console.widgets.tile import Tile
-from syncd.control.messages import ConnectionLine, FailureGroup, QueueLine, Series, Status, WindowLine
+from syncd.control.messages import (
+    ConnectionLine,
+    FailureGroup,
+    Percentiles,
+    QueueLine,
+    Series,
+    Status,
+    TailLine,
+    WindowLine,
+)
 
 HELP = """Everything here is one snapshot of the daemon, taken every second; the badge at the top right says how old it is.
 
 Work waiting: deliveries by the connection they go to and by lane (operator before live before scheduled before
 bulk), with the age of the oldest. "fold" are changes that are staged but not yet folded into records.
+
 Latency: from the receipt of a change to its being applied at the vendor, over the last five minutes. Intake: from
 the request of the shop to its acknowledgement.
+
 Budgets: full blocks are calls of syncd, shaded ones those of others; a bar in the scale marks where a less urgent
 lane must stop. "Runs out in" is the forecast at the present burn.
+
 Enter on a cause opens its failures. Tab goes from table to table; P on a connection pauses what is written to it."""
 
 AGE_WARNING_SECONDS = 60.0
 AGE_ALARM_SECONDS = 900.0
+
+EVENTS = 200
+"""Newest events kept for the tall layout."""
 
 
 class OverviewScreen(LiveScreen):
@@ -43,6 +62,10 @@ class OverviewScreen(LiveScreen):
         ),
     ]
     HELP = HELP
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._events: deque[TailLine] = deque(maxlen=EVENTS)
 
     def body(self) -> ComposeResult:
         yield Strip(id="road")
@@ -58,6 +81,7 @@ class OverviewScreen(LiveScreen):
             with VerticalScroll(id="budgets", classes="panel"):
                 yield Strip(id="budget-lines")
             yield Panel(id="hydrations", title="First fills")
+        yield Flowing(id="tail", title="Events")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -72,6 +96,7 @@ class OverviewScreen(LiveScreen):
         self.query_one("#causes", KeyedTable).show([self._cause_row(one, status.at) for one in status.failures])
         self._paint_budgets(status.windows)
         self._paint_hydrations(status)
+        self._paint_tail()
         self.ready = True
         self.refresh_bindings()
 
@@ -104,7 +129,8 @@ class OverviewScreen(LiveScreen):
         depth = sum(one.depth for one in status.queue)
         oldest = max((one.oldest_age_seconds for one in status.queue), default=0.0)
         delivery, intake = status.delivery_latency, status.intake_latency
-        opened = status.counters.dead_letters_open
+        opened, conflicts = status.counters.dead_letters_open, status.counters.conflicts_open
+        asks: list[Part] = [(f", {plural(conflicts, 'conflict')}", "warn")] if conflicts else []
         self._tile(
             "queue",
             [(count(depth), "strong"), (" items", "muted")],
@@ -114,8 +140,7 @@ class OverviewScreen(LiveScreen):
         )
         self._tile(
             "latency",
-            [(duration(delivery.p95), "strong"), (" p95", "muted")],
-            [("p50 ", "muted"), duration(delivery.p50), ("  p99 ", "muted"), duration(delivery.p99)],
+            *_percentiles(delivery, roomy=self.size.width >= 100),
             series.get("latency_p95"),
             duration,
         )
@@ -127,7 +152,7 @@ class OverviewScreen(LiveScreen):
             rate,
         )
         self._tile("failures", [(count(opened), "bad" if opened else "ok"), (" open", "muted")],
-                   [(plural(len(status.failures), "cause"), "muted"), ("  asks ", "muted"), count(status.counters.conflicts_open)]
+                   [(plural(len(status.failures), "cause"), "muted"), *asks]
                    if opened else [("nothing to mend", "muted")], series.get("failures"), rate)  # fmt: skip
 
     def _tile(
@@ -144,10 +169,12 @@ class OverviewScreen(LiveScreen):
         for (target, lane, state), some in lanes.items():
             depth, oldest = sum(one.depth for one in some), max(one.oldest_age_seconds for one in some)
             ink: Ink = "value" if state == "waiting" else "warn"
+            sign = delivery_state(state, self.home.glyphs)[:1] if state != "waiting" else line()
+            lane_text = line((f"{lane} ", "muted"), sign)
             share = bar_of(depth, deepest, width=10, glyphs=self.home.glyphs)
             rows.append((
                 f"{target}/{lane}/{state}",
-                [said(target, "strong"), said(lane, "muted"), said(state, ink), said(count(depth), "value"),
+                [said(target, "strong"), lane_text, said(state, ink), said(count(depth), "value"),
                  said(age(oldest), _age_ink(oldest)), share],
             ))  # fmt: skip
         return rows
@@ -174,6 +201,7 @@ class OverviewScreen(LiveScreen):
     def _paint_hydrations(self, status: Status) -> None:
         panel = self.query_one("#hydrations", Panel)
         panel.set_class(not status.hydrations, "-none")
+        self.query_one("#overview-grid").set_class(not status.hydrations, "-bare")
         rows = []
         for one in status.hydrations:
             done = f"{count(one.seen)} of {count(one.total)}" if one.total else f"{count(one.seen)} seen"
@@ -183,6 +211,47 @@ class OverviewScreen(LiveScreen):
                 line((f"{one.mapping} ", "strong"), progress, f" {done} ", (f"{one.state}, since {since}", "muted"))
             )
         panel.paint(lines(rows))
+
+    # --- events: only where there is room for them ----------------------------------------------------------------
+
+    @property
+    def tall(self) -> bool:
+        return self.query_one("#tail").display
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        self.call_after_refresh(self._follow_tail)
+
+    def on_screen_suspend(self) -> None:
+        self.workers.cancel_group(self, "tail")
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._follow_tail)
+
+    def _follow_tail(self) -> None:
+        following = any(one.group == "tail" and one.is_running for one in self.workers if one.node is self)
+        if self.tall and not following:
+            self._tail()
+        elif not self.tall:
+            self.workers.cancel_group(self, "tail")
+
+    @work(group="tail", exclusive=True)
+    async def _tail(self) -> None:
+        await follow(self.home.client.tail, heard=self._events.append, lost=self._tail_lost, sleep=asyncio.sleep)
+
+    def _tail_lost(self, reason: str) -> None:
+        self.query_one("#tail", Flowing).remark((f" {reason} ", "warn") if not self._events else "")
+
+    def _paint_tail(self) -> None:
+        if self.tall:
+            # The newest stand on top, where the eye is; what does not fit is not drawn.
+            box, glyphs = self.query_one("#tail", Flowing), self.home.glyphs
+            newest = list(self._events)[: -1 - box.size.height : -1]
+            box.flow(
+                lambda width: lines(
+                    [event_row(one, width, glyphs) for one in newest] or [said("nothing happened yet", "muted")]
+                )
+            )
 
     # --- actions ------------------------------------------------------------------------------------------------
 
@@ -211,6 +280,22 @@ class OverviewScreen(LiveScreen):
             self.home.ask_flow(one.name, paused=one.state != "paused")
 
 
+def _percentiles(latency: Percentiles, *, roomy: bool) -> tuple[list[Part], list[Part]]:
+    """The figure and the remark of the tile; where there is no room, three short figures over their names."""
+    if roomy:
+        big: list[Part] = [(duration(latency.p95), "strong"), (" p95", "muted")]
+        return big, [("p50 ", "muted"), duration(latency.p50), ("  p99 ", "muted"), duration(latency.p99)]
+    figures = " ".join(f"{_short_seconds(one):4}" for one in (latency.p50, latency.p95, latency.p99))
+    return [(figures, "strong"), (" s", "muted")], [("p50  p95  p99", "muted")]
+
+
+def _short_seconds(seconds: float | None) -> str:
+    """At most four characters."""
+    if seconds is None:
+        return "—"
+    return f"{seconds:.2f}" if seconds < 9.995 else f"{seconds:.1f}" if seconds < 99.95 else f"{seconds:.0f}"
+
+
 def _age_ink(seconds: float) -> Ink:
     return "bad" if seconds >= AGE_ALARM_SECONDS else "warn" if seconds >= AGE_WARNING_SECONDS else "ok"
 
@@ -236,5 +321,5 @@ _CAUSES = (
     Column("where", "where", 13),
     Column("code", "cause", 22, yields=True),
     Column("last", "last", 5, right=True),
-    Column("message", "the vendor says", 0, from_width=70),
+    Column("message", "the vendor says", 0, from_width=60),
 )

@@ -37,6 +37,9 @@ class Flowing(VerticalScroll):
     def head(self, *parts: Part) -> None:
         self.border_title = line(*parts)
 
+    def remark(self, *parts: Part) -> None:
+        self.border_subtitle = line(*parts)
+
     def flow(self, make: Callable[[int], Text]) -> None:
         self._make = make
         self._draw()
@@ -46,5 +49,5 @@ class Flowing(VerticalScroll):
 
     def _draw(self) -> None:
         width = self.scrollable_content_region.width
-        if self._make and width > 0:
+        if self._make and width > 0 and self.is_mounted:
             self.query_one(".flowing-text", Strip).paint(self._make(width))

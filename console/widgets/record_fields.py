@@ -37,6 +37,9 @@ class RecordFields(Vertical):
         return self.query_one("#recent", Flowing)
 
     def show(self, record: RecordDetail) -> None:
+        if not self.is_mounted:
+            self.call_after_refresh(self.show, record)
+            return
         home = cast("ConsoleApp", self.app)
         now, glyphs = home.now(), home.glyphs
         other = self.record is None or self.record.id != record.id

@@ -63,9 +63,11 @@ class TopBar(Horizontal):
         yield Strip(id="link")
 
     def on_mount(self) -> None:
-        self.paint()
+        self.call_after_refresh(self.paint)
 
     def paint(self) -> None:
+        if not self.is_mounted:
+            return
         home = cast("ConsoleApp", self.app)
         self.query_one("#brand", Strip).paint(line((f" {home.glyphs.brand} syncd ", "title")))
         opened = home.newest.counters.dead_letters_open if home.newest else 0
