@@ -78,7 +78,7 @@ def _told(error: Exception) -> tuple[list[str], str, int]:
     if isinstance(error, CommandError):
         return [str(error)], error.code, error.exit_code
     if isinstance(error, _CLICK_ERROR):
-        message = " ".join(error.format_message().split())  # type: ignore[attr-defined]
+        message = " ".join(error.format_message().split())
         return [f"{message} See syncd --help."], "usage", USAGE
     kind = type(error).__module__
     if kind.startswith("syncd.config"):

@@ -57,7 +57,7 @@ port = 8741
 # [[mappings]]
 # connection = "crm"
 # object = "deals"
-# fields.stage.lens.table.ordered = "closed_won"
+# fields.stage.lens.table.ordered = "closedwon"
 """
 
 _NEXT: Final = (
