@@ -147,6 +147,8 @@ class GroupCommit(Service):
             self._wake.clear()
             while self._waiting:
                 await self._flush()
+                # One round of the loop: what has arrived meanwhile joins the next group.
+                await asyncio.sleep(0)
             if self.stopping.is_set():
                 return
 
