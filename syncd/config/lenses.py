@@ -133,8 +133,9 @@ def default_name(system: str, kind: FieldType) -> str:
     return {FieldType.MONEY: "cent_money", FieldType.ITEMS: "line_items"}.get(kind, "plain")
 
 
-def build_lens(written: Any, system: str, kind: FieldType) -> Chosen:
-    """The lens that ``written`` (a name, a table, or ``None`` for the default) stands for.
+def build_lens(written: Any, system: str, kind: FieldType, currency: str = "") -> Chosen:
+    """The lens that ``written`` (a name, a table, or ``None`` for the default) stands for. ``currency`` is what the
+    account means by an amount without one.
 
     Raises :class:`LensProblem`.
     """
@@ -157,6 +158,8 @@ def build_lens(written: Any, system: str, kind: FieldType) -> Chosen:
         raise LensProblem(f"is not an argument of the lens {name}{meant(first, found.arguments)}", first)
     if (found.types is None and kind is FieldType.ITEMS) or (found.types is not None and kind not in found.types):
         raise LensProblem(f"the lens {name} cannot hold a field of type {kind.value}")
+    if name == "money_pair" and currency:
+        arguments = {"default_currency": currency, **arguments}
     return Chosen(found.make(arguments, kind), found.paths, found.read_only)
 
 

@@ -195,7 +195,7 @@ class _Builder:
             self.source.lacks(key, 'needs a path, or paths = ["...", "..."], not both')
             return None
         try:
-            chosen = build_lens(document.lens, self.connection.system, kind)
+            chosen = build_lens(document.lens, self.connection.system, kind, self.connection.currency)
         except LensProblem as error:
             place = (*key, "lens", error.key) if error.key else (*key, "lens") if document.lens is not None else key
             self.source.add(place, error.rule)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Final
 
-from syncd.config.rules import Between, Duration, Name, OneOf, Url, Words
+from syncd.config.rules import Between, Currency, Duration, Name, OneOf, Url, Words
 from syncd.model.backoff import BASE_SECONDS, CAP_SECONDS, MAX_ATTEMPTS
 from syncd.model.entity import Entity
 from syncd.model.mapping import ObjectMapping
@@ -172,6 +172,11 @@ class ConnectionSettings:
     def side(self) -> str:
         return self.SIDE
 
+    @property
+    def currency(self) -> str:
+        """Meant where an amount names no currency; empty where the system always names one."""
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class CommercetoolsSettings(ConnectionSettings):
@@ -204,8 +209,14 @@ class HubspotSettings(ConnectionSettings):
     """Of the app, for ``oauth``."""
     time_zone: str = ""
     """Of the account, such as ``Europe/Berlin``: its midnight resets the daily quota. Empty: asked of HubSpot."""
+    company_currency: Annotated[str, Currency()] = ""
+    """The account's own currency: meant where a record holds an amount and names no currency."""
     webhook_url: Annotated[str, Url()] = ""
     """The target address configured at HubSpot. Empty: ``<intake.public_url>/v1/webhooks/<connection>``."""
+
+    @property
+    def currency(self) -> str:
+        return self.company_currency
 
 
 SYSTEMS: Final[Mapping[str, type[ConnectionSettings]]] = {

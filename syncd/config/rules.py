@@ -119,6 +119,16 @@ class Name(_Rule):
 
 
 @dataclass(frozen=True)
+class Currency(_Rule):
+    """A currency code, or empty."""
+
+    def check(self, value: Any) -> str:
+        if isinstance(value, str) and (not value or (len(value) == 3 and value.isascii() and value.isupper())):
+            return value
+        raise ValueError("must be a three-letter currency code such as EUR")
+
+
+@dataclass(frozen=True)
 class Url(_Rule):
     """An absolute URL. Plain http is for loopback only; credentials in it are refused."""
 

@@ -61,9 +61,8 @@ class Judgement:
         return not self.lost and not self.doubled
 
 
-def judge(truth: Truth, *, parked: frozenset[str] = frozenset()) -> Judgement:
-    """``parked`` are e-mail addresses whose records an operator has not mended yet: they are not expected."""
-    court = _Court(truth, parked)
+def judge(truth: Truth) -> Judgement:
+    court = _Court(truth)
     court.customers()
     court.edits()
     court.deals()
@@ -72,9 +71,8 @@ def judge(truth: Truth, *, parked: frozenset[str] = frozenset()) -> Judgement:
 
 
 class _Court:
-    def __init__(self, truth: Truth, parked: frozenset[str]) -> None:
+    def __init__(self, truth: Truth) -> None:
         self._truth = truth
-        self._parked = parked
         self.judgement = Judgement()
         self._contacts = {_text(one, "email"): one for one in truth.contacts}
         self._items = {str(one["id"]): one for one in truth.line_items}
@@ -101,8 +99,6 @@ class _Court:
     def customers(self) -> None:
         for one in self._truth.customers:
             email = one["email"].lower()
-            if email in self._parked:
-                continue
             contact = self._contacts.get(email)
             if contact is None:
                 self._lost(f"customer {email} is no contact")
@@ -142,7 +138,7 @@ class _Court:
             if cart["id"] in self._truth.ordered_in_time:
                 if deal is not None:
                     self.judgement.doubled.append(f"cart {cart['id']} was ordered in time and has a deal all the same")
-            elif cart["id"] in self._truth.abandoned and email not in self._parked:
+            elif cart["id"] in self._truth.abandoned:
                 self._deal(cart, email, deal)
 
     def _email(self, cart: Thing) -> str:
@@ -181,8 +177,6 @@ class _Court:
         for order in self._truth.orders:
             number = order.get("orderNumber", order["id"])
             owner = self._customers.get(order.get("customerId", ""), {}).get("email", "").lower()
-            if owner in self._parked:
-                continue
             mirrored = found.get(number)
             if mirrored is None:
                 self._lost(f"order {number} is not in the CRM")

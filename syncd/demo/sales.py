@@ -42,6 +42,9 @@ class SandboxAdmin:
         effects: list[dict[str, Any]] = reply.json()["effects"]
         return effects
 
+    async def set_faults(self, text: str) -> None:
+        (await self._client.post("/_sandbox/faults", json={"faults": text})).raise_for_status()
+
     async def outage(self, vendor: str, *, on: bool) -> None:
         (await self._client.post("/_sandbox/outage", json={"vendor": vendor, "on": on})).raise_for_status()
 

@@ -89,7 +89,7 @@ def shoppers(seed: int, seconds: float, rate: float) -> Iterator[Shopper]:
 def _plants(dice: random.Random, count: int) -> dict[int, Plant]:
     """Early in the run, so that there is time to mend them: two of each."""
     early = dice.sample(range(max(len(Plant) * 2, count // 3)), len(Plant) * 2)
-    return {number: plant for number, plant in zip(early, [*Plant, *Plant], strict=True)}
+    return dict(zip(early, [*Plant, *Plant], strict=True))
 
 
 def _shopper(dice: random.Random, number: int, at: float, plant: Plant | None) -> Shopper:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import orjson
 
 from syncd.demo.script import PRICES, SKUS, Fate, Plant, Shopper, Timing
 from syncd.intake.signature import sign
+from syncd.model.value import instant_to_ms
 
 PROJECT = "demo-shop"
 _TRIES = 60
@@ -34,6 +36,7 @@ class Outbox:
     seconds: list[float] = field(default_factory=list)
     """How long each acknowledgement took: what the shop would notice."""
     _serial: int = 0
+    _on_their_way: int = 0
     _queue: asyncio.Queue[tuple[str, bytes]] = field(default_factory=asyncio.Queue)
 
     def post(self, kind: str, subject: str, data: Any) -> None:
@@ -47,7 +50,7 @@ class Outbox:
 
     @property
     def waiting(self) -> int:
-        return self._queue.qsize()
+        return self._queue.qsize() + self._on_their_way
 
     async def run(self, workers: int = 4) -> None:
         limits = httpx.Limits(max_connections=workers)
@@ -58,8 +61,12 @@ class Outbox:
     async def _work(self, client: httpx.AsyncClient) -> None:
         while True:
             number, body = await self._queue.get()
-            while not await self._send(client, number, body):
-                await asyncio.sleep(0.1)
+            self._on_their_way += 1
+            for pause in itertools.repeat(0.1):
+                if await self._send(client, number, body):
+                    break
+                await asyncio.sleep(pause)
+            self._on_their_way -= 1
 
     async def _send(self, client: httpx.AsyncClient, number: str, body: bytes) -> bool:
         """Whether the event needs no further try."""
@@ -160,8 +167,10 @@ class Shop:
     done: int = 0
     carts: dict[str, Shopper] = field(default_factory=dict)
     """Cart id to shopper."""
-    keys: dict[int, str] = field(default_factory=dict)
+    customers: dict[int, str] = field(default_factory=dict)
     """Shopper number to customer id."""
+    filled_at: dict[str, int] = field(default_factory=dict)
+    """Cart id to the shop's time of the last touch before the shopper left; milliseconds."""
 
     async def stock(self) -> None:
         """Products to sell, groups to sell to."""
@@ -205,7 +214,7 @@ class Shop:
                 "fields": {"loyaltyTier": "platinum"},
             }
         customer = await self.api.create("/customers", f"/customers/key={draft['key']}", draft)
-        self.keys[shopper.number] = customer["id"]
+        self.customers[shopper.number] = customer["id"]
         self._tell(shopper, "shop.customer.changed", customer)
         return customer
 
@@ -214,14 +223,32 @@ class Shop:
         if customer is None:
             draft |= {"anonymousId": f"guest-{shopper.number}", "customerEmail": shopper.email}
         else:
-            draft |= {"customerId": customer["id"], "customerEmail": shopper.email}
+            draft["customerId"] = customer["id"]
         cart = await self.api.create("/carts", f"/carts/key={draft['key']}", draft)
         self.carts[cart["id"]] = shopper
         for sku, quantity in shopper.lines:
             await asyncio.sleep(self.timing.browse)
             cart = await self._add(cart["id"], sku, quantity)
             self._tell(shopper, "shop.cart.changed", cart)
+        self.filled_at[cart["id"]] = instant_to_ms(cart["lastModifiedAt"])
         return cart
+
+    async def mend(self, shopper: Shopper) -> None:
+        """The shop's own staff corrects what was wrong at the source: a frozen cart thaws, a mistyped address is
+        put right. What an operator has mended already is left alone."""
+        if shopper.plant is Plant.FORBIDDEN_STAGE:
+            cart_id = next(cart for cart, who in self.carts.items() if who.number == shopper.number)
+            cart = await self.api.update(
+                f"/carts/{cart_id}", lambda cart: [{"action": "unfreezeCart"}] if cart["cartState"] == "Frozen" else []
+            )
+            self._tell(shopper, "shop.cart.changed", cart)
+        elif shopper.plant is Plant.INVALID_EMAIL:
+            right = shopper.email.replace("..", ".")
+            customer = await self.api.update(
+                f"/customers/{self.customers[shopper.number]}",
+                lambda one: [] if one["email"] == right else [{"action": "changeEmail", "email": right}],
+            )
+            self._tell(shopper, "shop.customer.changed", customer)
 
     async def _add(self, cart_id: str, sku: str, quantity: int) -> Any:
         def missing(cart: Any) -> list[Any]:

@@ -251,11 +251,8 @@ class _Settlement:
         try:
             told = decode(entity, self._mapping, snapshot.data, partial=True)
         except DecodeError as error:
-            # The vendor stored something our lens cannot read: what we sent stands as the shadow.
-            readable = replace(
-                self._mapping, fields=tuple(f for f in self._mapping.fields if f.field not in error.problems)
-            )
-            told = decode(entity, readable, snapshot.data, partial=True)
+            # What our lens cannot read back stays in the shadow as we sent it.
+            told = error.readable
         return {name: value for name, value in told.items() if name not in references}
 
     def _hint(self, delivery: Delivery, external_id: str) -> None:

@@ -103,7 +103,7 @@ class _Fold:
             return _Reading(change, mapping, decode(entity, mapping, change.payload, partial=change.partial))
         except DecodeError as error:
             failure = Failure(Remedy.ASK, "decode", str(error), fields=tuple(error.problems))
-            return _Reading(change, mapping, {}, failure)
+            return _Reading(change, mapping, error.readable, failure)
 
     def _prefetch(self, readings: Iterable[_Reading]) -> None:
         places: list[Place] = []
@@ -159,9 +159,9 @@ class _Fold:
             return self._merged(change)
         if reading is None:
             return "dropped"
-        if reading.problem is not None:
-            return self._park(change, reading.problem)
-        return self._state(reading)
+        outcome = self._state(reading)
+        # Only the field that cannot be read waits for a human; the rest flows.
+        return outcome if reading.problem is None or outcome == "parked" else self._park(change, reading.problem)
 
     def _state(self, reading: _Reading) -> str:
         change, mapping = reading.change, reading.mapping
@@ -182,7 +182,7 @@ class _Fold:
             occurred_at=change.occurred_at or change.received_at,
         )  # fmt: skip
         known = self._settle_record(change, mapping.entity, record, merged)
-        self._settle_link(change, known, link, theirs, merged)
+        self._settle_link(reading, known, link, theirs, merged)
         news = bool(merged.decisions) or record is None
         if not news:
             self._result.echoes += 1
@@ -280,8 +280,13 @@ class _Fold:
         return after
 
     def _settle_link(
-        self, change: Change, record: Record, link: Link | None, theirs: dict[str, Value], merged: Merge
+        self, reading: _Reading, record: Record, link: Link | None, theirs: dict[str, Value], merged: Merge
     ) -> None:
+        change = reading.change
+        version, at = change.version, max(change.occurred_at, link.modified_at if link else 0)
+        if reading.problem is not None:
+            # Not seen whole: the same version may come again, by replay.
+            version, at = (link.version, link.modified_at) if link else ("", 0)
         shadow = {**(link.shadow if link else {}), **theirs}
         news = {one.field for one in merged.decisions}
         sent = {name: value for name, value in (link.sent if link else {}).items() if name not in news}
@@ -290,8 +295,8 @@ class _Fold:
             sent[one.field] = record.fields.get(one.field)
         self._work.put_link(
             Link(
-                record.id, change.connection, change.object, change.external_id, shadow, sent, change.version,
-                max(change.occurred_at, link.modified_at if link else 0), link.children if link else {}, gone=False,
+                record.id, change.connection, change.object, change.external_id, shadow, sent, version,
+                at, link.children if link else {}, gone=False,
             )
         )  # fmt: skip
 

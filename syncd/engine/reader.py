@@ -96,8 +96,9 @@ class Reader(Service):
             fields = decode(self._flows.entities[mapping.entity], mapping, told, partial=True)
         except DecodeError:
             return False
-        # What is not mapped is no news to us either.
-        return all(link.shadow.get(name) == value for name, value in fields.items())
+        # What is not mapped is no news to us; half of a value (a currency without its amount) may well be.
+        parts = {path for item in mapping.readable() for path in item.paths if item.field not in fields}
+        return not parts & told.keys() and all(link.shadow.get(name) == value for name, value in fields.items())
 
     async def _answer(self, mapping: ObjectMapping, hints: Sequence[Change]) -> None:
         newest = {one.external_id: one for one in hints}

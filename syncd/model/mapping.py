@@ -103,10 +103,11 @@ class ObjectMapping:
 
 
 class DecodeError(ValueError):
-    """One or more fields of a vendor's object could not be read."""
+    """One or more fields could not be read or written. ``readable`` holds those that could."""
 
-    def __init__(self, problems: Mapping[str, str]) -> None:
+    def __init__(self, problems: Mapping[str, str], readable: Mapping[str, Value] | None = None) -> None:
         self.problems = problems
+        self.readable: dict[str, Value] = dict(readable or {})
         super().__init__("; ".join(f"{name}: {why}" for name, why in problems.items()))
 
 
@@ -145,7 +146,7 @@ def decode(
         except (LensError, InvalidValueError) as error:
             problems[item.field] = str(error)
     if problems:
-        raise DecodeError(problems)
+        raise DecodeError(problems, fields)
     return fields
 
 

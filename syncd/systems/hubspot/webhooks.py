@@ -111,7 +111,10 @@ class HubSpotWebhooks:
         object_, verb = _subject(event)
         if verb in _HINTS:
             external_id = _id(event.get("objectId")) or _id(event.get("fromObjectId"))
-            kind, payload = ChangeKind.HINT, dict(event)
+            kind, payload = ChangeKind.HINT, {"event": dict(event)}
+            if isinstance(event.get("propertyName"), str):
+                # What the event tells of the object: an echo of our own write is known by it, without a read.
+                payload["told"] = {event["propertyName"]: event.get("propertyValue")}
         elif verb in {"deletion", "privacyDeletion"}:
             external_id = _id(event.get("objectId"))
             kind, payload = ChangeKind.DELETED, dict(event)

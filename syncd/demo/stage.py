@@ -1,0 +1,245 @@
+"""The stage: a temporary folder, the sandbox's process, the daemon's process (which may be killed), and the paths
+and addresses between them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+from typing import IO
+
+import httpx
+
+from syncd.sandbox.hubspot.tokens import DEFAULT_TOKEN
+
+SIGNING_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="  # noqa: S105 - of a shop that exists on loopback only
+WEBHOOK_SECRET = "demo-app-client-secret"  # noqa: S105
+_SECRETS = {
+    "shop.client_secret": "syncd-secret", "crm.access_token": DEFAULT_TOKEN, "crm.client_secret": WEBHOOK_SECRET,
+    "storefront.signing_secret": SIGNING_SECRET,
+}  # fmt: skip
+
+_CONFIG = Template("""\
+# The demonstration's configuration: the standard mappings, a shop and a CRM on loopback, and short intervals.
+
+[connections.shop]
+system = "commercetools"
+project = "demo-shop"
+api_url = "$commercetools"
+auth_url = "$commercetools"
+client_id = "syncd"
+
+[connections.crm]
+system = "hubspot"
+base_url = "$hubspot"
+company_currency = "EUR"
+webhook_url = "$intake/v1/webhooks/crm"
+
+[carts]
+idle = "${idle}s"
+
+[retry]
+base = "500ms"
+cap = "5s"
+attempts = 40
+
+[intake]
+port = $intake_port
+[intake.sources.storefront]
+connection = "shop"
+
+[ops]
+port = $ops_port
+
+[control]
+socket = "$folder/control.sock"
+
+[state]
+dir = "$folder/state"
+
+[credentials.files]
+$files
+
+# A field of the shop's own, to show how one is added.
+[entities.customer]
+fields.loyalty_tier = { type = "text", owner = "commerce" }
+
+[[mappings]]
+connection = "shop"
+object = "customers"
+fields.loyalty_tier = "custom.fields.loyaltyTier"
+capture = { poll = "1s", overlap = "5s", hydrate = $hydrate }
+
+[[mappings]]
+connection = "shop"
+object = "carts"
+capture = { poll = "1s", overlap = "5s", hydrate = $hydrate }
+
+[[mappings]]
+connection = "shop"
+object = "orders"
+capture = { poll = "1s", overlap = "5s", hydrate = $hydrate }
+
+[[mappings]]
+connection = "crm"
+object = "contacts"
+fields.loyalty_tier = "loyalty_tier"
+capture = { webhook = true, poll = "5s", overlap = "15s", hydrate = true }
+
+[[mappings]]
+connection = "crm"
+object = "deals"
+capture = { webhook = true, poll = "5s", overlap = "15s", hydrate = false }
+""")
+
+
+class StageError(Exception):
+    """The demonstration cannot go on; the message says why."""
+
+
+@dataclass
+class Stage:
+    """Built by :meth:`open`, torn down by :meth:`close`."""
+
+    folder: Path
+    seed: int
+    faults: str
+    idle_seconds: float
+    hydrate: bool = True
+    admin_url: str = ""
+    intake_url: str = ""
+    commercetools: str = ""
+    restarts: int = 0
+    _sandbox: asyncio.subprocess.Process | None = None
+    _daemon: asyncio.subprocess.Process | None = None
+    _log: IO[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "syncd.toml"
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "control.sock"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "syncd.log"
+
+    async def open(self) -> None:
+        """The sandbox up, the configuration written, the CRM provisioned; the daemon is started apart."""
+        await self._start_sandbox()
+        self._write_config()
+        await self._run("provision", "--apply")
+
+    async def close(self) -> None:
+        for process in (self._daemon, self._sandbox):
+            if process is not None and process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    await asyncio.wait_for(process.wait(), 15)
+                except TimeoutError:
+                    process.kill()
+                    await process.wait()
+        if self._log is not None:
+            self._log.close()
+
+    # --- the sandbox ---------------------------------------------------------------------------------------------
+
+    async def _start_sandbox(self) -> None:
+        # Disturbances begin with the trade: a shop is opened in good weather.
+        self._sandbox = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "syncd.cli", "sandbox", "--seed", str(self.seed), stdout=asyncio.subprocess.PIPE
+        )
+        if self._sandbox.stdout is None:
+            raise StageError("the sandbox has no output")
+        line = await asyncio.wait_for(self._sandbox.stdout.readline(), 30)
+        if not line:
+            raise StageError("the sandbox did not start")
+        ready = json.loads(line)
+        self.admin_url, self.commercetools = ready["admin"], ready["commercetools"]
+        self._addresses = ready
+
+    # --- the configuration ---------------------------------------------------------------------------------------
+
+    def _write_config(self) -> None:
+        intake_port, ops_port = _free_port(), _free_port()
+        self.intake_url = f"http://127.0.0.1:{intake_port}"
+        files = []
+        secrets = self.folder / "secrets"
+        secrets.mkdir(mode=0o700)
+        for name, text in _SECRETS.items():
+            path = secrets / name
+            path.touch(mode=0o600)
+            path.write_text(text)
+            files.append(f'"{name}" = {json.dumps(str(path))}')
+        self.config.write_text(
+            _CONFIG.substitute(
+                commercetools=self.commercetools, hubspot=self._addresses["hubspot"], intake=self.intake_url,
+                idle=f"{self.idle_seconds:g}", intake_port=intake_port, ops_port=ops_port, folder=self.folder,
+                files="\n".join(files), hydrate=str(self.hydrate).lower(),
+            )
+        )  # fmt: skip
+
+    async def _run(self, *arguments: str) -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "syncd.cli", *arguments, "--config", str(self.config),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output, _ = await process.communicate()
+        if process.returncode:
+            raise StageError(f"syncd {' '.join(arguments)} failed: {output.decode(errors='replace').strip()}")
+
+    # --- the daemon ----------------------------------------------------------------------------------------------
+
+    async def start_daemon(self) -> None:
+        """Return when it answers on its control socket."""
+        if self._log is None:
+            self._log = self.log.open("ab")
+        self._daemon = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "syncd.cli", "start", "--config", str(self.config),
+            stdout=self._log, stderr=self._log, env={**os.environ, "SYNCD_LOG_FORMAT": "json"},
+        )  # fmt: skip
+        deadline = time.monotonic() + 30
+        while not await self._answers():
+            if self._daemon.returncode is not None:
+                raise StageError(f"syncd ended with {self._daemon.returncode}: {self._last_words()}")
+            if time.monotonic() > deadline:
+                raise StageError("syncd did not get ready within 30 s")
+            await asyncio.sleep(0.05)
+
+    async def kill_daemon(self) -> None:
+        """SIGKILL: no chance to say goodbye. Then it starts again."""
+        if self._daemon is None:
+            return
+        if self._daemon.returncode is not None:
+            raise StageError(f"syncd ended by itself with {self._daemon.returncode}: {self._last_words()}")
+        self._daemon.kill()
+        await self._daemon.wait()
+        self.restarts += 1
+        await self.start_daemon()
+
+    async def _answers(self) -> bool:
+        transport = httpx.AsyncHTTPTransport(uds=str(self.socket))
+        async with httpx.AsyncClient(transport=transport, base_url="http://syncd", timeout=2.0) as client:
+            try:
+                return (await client.get("/v1/status")).is_success
+            except httpx.HTTPError:
+                return False
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-5:]
+        return " | ".join(lines)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port: int = one.getsockname()[1]
+        return port
