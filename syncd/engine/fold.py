@@ -173,7 +173,7 @@ class _Fold:
         record = self._identify(reading, link, theirs)
         if isinstance(record, Failure):
             return self._park(change, record)
-        if record is None and not any(value not in (None, []) for value in theirs.values()):
+        if record is None and self._not_ours(reading, theirs):
             return "dropped"
         base = link.shadow if link else {}
         merged = merge(
@@ -187,6 +187,14 @@ class _Fold:
         if not news:
             self._result.echoes += 1
         return "folded" if news else "dropped"
+
+    def _not_ours(self, reading: _Reading, theirs: dict[str, Value]) -> bool:
+        """Nothing is known of the object: it is empty, or a thing that only syncd makes there (a deal that a sales
+        person made for a purpose of their own has no key, and nothing that could identify it)."""
+        if not any(value not in (None, []) for value in theirs.values()):
+            return True
+        mapping = reading.mapping
+        return bool(mapping.key_path) and not self._flows.entities[mapping.entity].identity
 
     def _stale(self, change: Change, link: Link) -> bool:
         """Older than, or the same as, what we have looked at already."""

@@ -420,3 +420,27 @@ async def test_an_idle_time_that_nobody_watched_is_seen_afterwards(rig: Rig) -> 
 
     (deal,) = rig.crm.all("deals").values()
     assert deal["dealstage"] == "won"
+
+
+async def test_a_deal_that_is_not_ours_stays_out(rig: Rig) -> None:
+    await rig.tell(rig.crm, "deals", "d7", dealname="Big project", dealstage="x", description="call them")
+    await rig.settle()
+
+    assert await rig.record(rig.crm, "deals", "d7") is None
+
+
+async def test_one_field_that_cannot_be_read_waits_alone_and_is_taken_in_by_a_replay(rig: Rig) -> None:
+    await customer(rig)
+    await rig.settle()
+    await rig.tell(rig.crm, "contacts", "crm-1", credit_limit="a lot", phone="7")
+    await rig.settle()
+    (letter,) = await rig.letters()
+    assert (letter.code, letter.fields) == ("decode", ["credit_limit"])
+    assert rig.shop.all("customers")["c1"]["phone"] == "7"
+
+    limit = {"amount": "9.00", "currency": "EUR"}
+    await rig.replay(ids=(letter.id,), edits={"credit_limit": limit})
+    await rig.settle()
+
+    assert rig.shop.all("customers")["c1"]["credit_limit"] == limit
+    assert await rig.letters() == []
