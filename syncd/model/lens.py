@@ -11,6 +11,7 @@ commercetools' are objects. A lens raises :class:`LensError` for what it cannot 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -78,7 +79,7 @@ class Stringly:
         try:
             if self.type is FieldType.BOOLEAN:
                 return {"true": True, "false": False}[str(text).lower()]
-            if self.type is FieldType.INSTANT and str(text).lstrip("-").isdigit():
+            if self.type is FieldType.INSTANT and re.fullmatch(r"-?[0-9]{1,18}", str(text)):
                 return instant_from_ms(int(text))
             return canonical(self.type, text if isinstance(text, str) else str(text))
         except KeyError:
@@ -107,7 +108,7 @@ class CentMoney:
         try:
             amount = source.get("preciseAmount", source["centAmount"])
             return money_from_minor(int(amount), source["currencyCode"], source.get("fractionDigits"))
-        except (KeyError, TypeError, AttributeError, InvalidValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
             raise LensError(f"money: {error}") from None
 
     def encode(self, value: Value) -> tuple[Raw, ...]:
@@ -212,7 +213,8 @@ class ReferenceKey:
             return None
         if not isinstance(source, Mapping):
             raise LensError("reference: expected an object")
-        key = source.get("key") or (source.get("obj") or {}).get("key")
+        expanded = source.get("obj")
+        key = source.get("key") or (expanded.get("key") if isinstance(expanded, Mapping) else None)
         if key is None:
             raise LensError(f"reference: the {self.type_id} has no key, or was not expanded")
         return str(key)
@@ -234,7 +236,7 @@ class ReferenceId:
             return None
         if isinstance(source, Mapping):
             return str(source["id"]) if source.get("id") else None
-        return str(source)
+        return str(source) or None
 
     def encode(self, value: Value) -> tuple[Raw, ...]:
         return (None if value is None else {"typeId": self.type_id, "id": value},)
@@ -267,7 +269,7 @@ class LineItems:
             return []
         try:
             return canonical(FieldType.ITEMS, [self._item(line) for line in raw[0]])
-        except (KeyError, TypeError, AttributeError, InvalidValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise LensError(f"line items: {error!r}") from None
 
     def _item(self, line: Mapping[str, Any]) -> dict[str, Value]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
@@ -76,7 +76,7 @@ def minor_digits(currency: str) -> int:
 def money(amount: str | int | Decimal, currency: str) -> dict[str, str]:
     """Canonical money. ``amount`` is in major units, and may carry more digits than the currency has
     (high-precision prices keep them)."""
-    code = currency.strip().upper()
+    code = currency.strip().upper() if isinstance(currency, str) else ""
     if not re.fullmatch(r"[A-Z]{3}", code):
         raise InvalidValueError(f"money: {currency!r} is not a three-letter currency code")
     number = _decimal(amount)
@@ -84,6 +84,8 @@ def money(amount: str | int | Decimal, currency: str) -> dict[str, str]:
     exponent = number.normalize().as_tuple().exponent
     if isinstance(exponent, int) and -exponent > digits:
         digits = -exponent
+    if not number:
+        number = abs(number)  # there is one nothing, not two
     return {"amount": f"{number:.{digits}f}", "currency": code}
 
 
@@ -114,9 +116,13 @@ def _decimal(raw: str | int | Decimal) -> Decimal:
 
 
 def instant_from_ms(milliseconds: int) -> str:
-    """The canonical instant for milliseconds since the epoch."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    """The canonical instant for milliseconds since the epoch. Raises :class:`InvalidValueError` beyond the years 1
+    to 9999."""
+    try:
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        raise InvalidValueError("instant: out of range") from None
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def instant_to_ms(instant: str) -> int:
@@ -176,7 +182,8 @@ def _date(raw: Value) -> str:
 
 
 def _instant(raw: Value) -> str:
-    return instant_from_ms(raw if isinstance(raw, int) else instant_to_ms(_text(raw)))
+    whole = isinstance(raw, int) and not isinstance(raw, bool)
+    return instant_from_ms(raw if whole else instant_to_ms(_text(raw)))
 
 
 def _money(raw: Value) -> dict[str, str]:
