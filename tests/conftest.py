@@ -1,13 +1,30 @@
-"""What holds for every test: in CI nothing is left out for want of something the machine should have."""
+"""What holds for every test: nothing is left behind for the next one, and in CI nothing is left out for want of
+something the machine should have."""
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 
 import pytest
+import structlog
 
 WANT = "needs"
 """How the reason of such a skip begins: ``needs a second user``, ``needs tmpfs``."""
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A command that a test runs in this process sets up logging for the whole process."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        root.setLevel(level)
+        for handler in [one for one in root.handlers if type(one).__module__.startswith("syncd.")]:
+            root.removeHandler(handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
