@@ -73,7 +73,7 @@ def minor_digits(currency: str) -> int:
     return _MINOR_DIGITS.get(currency, 2)
 
 
-def money(amount: str | int | Decimal, currency: str) -> dict[str, str]:
+def money(amount: str | int | Decimal, currency: Any) -> dict[str, str]:
     """Canonical money. ``amount`` is in major units, and may carry more digits than the currency has
     (high-precision prices keep them)."""
     code = currency.strip().upper() if isinstance(currency, str) else ""

@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from syncd.runtime.metrics import Metrics
-
 from syncd.engine import replay
 from syncd.engine.capture import change_of
 from syncd.engine.courier import Courier
@@ -27,6 +25,7 @@ from syncd.model.lens import Choice, LineItems, Plain, Prefixed, ReferenceId
 from syncd.model.mapping import Capture, ChildMapping, Direction, FieldMapping, ObjectMapping, RelationMapping
 from syncd.model.value import FieldType
 from syncd.runtime.clock import ManualClock, World
+from syncd.runtime.metrics import Metrics
 from syncd.store import changes, letters, links, records, views
 from syncd.store.database import Database
 from tests.engine.memory import MemorySystem

@@ -109,6 +109,7 @@ class HubSpotWebhooks:
         if self._portal_id and event.get("portalId") not in (None, self._portal_id):
             return self._opaque(event, "the event is of another account", request)
         object_, verb = _subject(event)
+        payload: dict[str, Any]
         if verb in _HINTS:
             external_id = _id(event.get("objectId")) or _id(event.get("fromObjectId"))
             kind, payload = ChangeKind.HINT, {"event": dict(event)}
