@@ -9,17 +9,21 @@ MAKEFLAGS += --no-print-directory
 # Options for the command behind a target: make demo ARGS="--headless --seconds 30"
 ARGS ?=
 # The interpreter that makes the environment: make venv PYTHON=python3.12
-PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
+	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done)
 
 BIN := .venv/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
+LOCKED := .venv/.locked
 STAMP := .venv/.made
 TOOLS := .venv-tools
 UV_VERSION := 0.13.9
 
 # An interpreter that was named, and is not the one the environment was made with, makes it anew.
 ifneq ($(filter command environment,$(firstword $(origin PYTHON))),)
-ifneq ($(shell $(PYTHON) -c 'import sys; print(sys.version.split()[0])' 2>&1),$(file < $(STAMP)))
-$(STAMP): FORCE
+ifneq ($(shell $(PYTHON) -c 'import sys; print(sys.version.split()[0])' 2>&1),$(file < $(LOCKED)))
+$(LOCKED): FORCE
 endif
 endif
 
@@ -32,17 +36,20 @@ help: ## say what there is
 
 venv: $(STAMP) ## the environment in .venv, exactly as locked
 
-$(STAMP): requirements.lock pyproject.toml
-	@test -n '$(PYTHON)' || { echo 'make: no python3 found; install Python 3.11 or newer' >&2; exit 3; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo 'make: $(PYTHON) is older than 3.11; name a newer one: make venv PYTHON=python3.12' >&2; exit 3; }
-	@echo 'Making .venv with $(PYTHON) (once; about a minute) ...'
-	@rm -f $@
-	@$(PYTHON) -m venv --clear .venv \
+$(LOCKED): requirements.lock
+	@python='$(PYTHON)'; test -n "$$python" \
+	  || { echo 'make: no Python 3.11 or newer found; install one, or name it: make venv PYTHON=python3.12' >&2; exit 3; }; \
+	$$python -c '$(NEW_ENOUGH)' \
+	  || { echo "make: $$python is not Python 3.11 or newer; name one: make venv PYTHON=python3.12" >&2; exit 3; }; \
+	echo "Making .venv with $$python, about a minute ..."; \
+	$$python -m venv --clear .venv \
 	  || { echo 'make: the venv module does not work here; on Debian and Ubuntu: apt install python3-venv' >&2; exit 3; }
-	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes --requirement requirements.lock
-	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	@$(PIP) --require-hashes --requirement requirements.lock
 	@$(BIN)/python -c 'import sys; print(sys.version.split()[0])' > $@
+
+$(STAMP): $(LOCKED) pyproject.toml
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
 
 demo: $(STAMP) ## a simulated shop and CRM, the daemon between them, and the console on it
 	@$(BIN)/syncd demo $(ARGS)
