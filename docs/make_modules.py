@@ -17,9 +17,9 @@ One line each, from the modules themselves. Made by `make docs`; the rooms and t
 
 
 def modules(root: Path = ROOT) -> list[Path]:
-    """Every module with something to say; packages that only mark a folder are left out."""
+    """Every module with something to say; packages that only mark a folder, and what protoc made, are left out."""
     found = sorted(path for name in PACKAGES for path in (root / name).rglob("*.py"))
-    return [path for path in found if path.stat().st_size]
+    return [path for path in found if path.stat().st_size and not path.stem.endswith("_pb2")]
 
 
 def first_line(path: Path) -> str:
