@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import inspect
 import re
 import tomllib
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from console.envelope import ENVIRONMENT, FAILED, FINE, USAGE
 from syncd.cli.app import app as syncd
 from syncd.config import loads, models
 from syncd.control import messages
+from syncd.demo.report import compose
 from syncd.model.failure import Remedy
 from syncd.model.merge import Rule
 from syncd.runtime.clock import ManualClock
@@ -108,6 +110,15 @@ def test_the_architecture_page_has_every_rule_of_the_merge_and_every_remedy() ->
 
 def test_every_fault_of_the_sandbox_is_described() -> None:
     assert not [rate for rate in RATES if f"`{rate}`" not in text("docs/systems.md")]
+
+
+def test_the_demo_page_has_every_option_and_every_figure() -> None:
+    page = text("docs/demo.md")
+    options = {flag for parameter in get_command(syncd).commands["demo"].params for flag in parameter.opts}
+    assert not {one for one in options if one.startswith("--")} - set(re.findall(r"--\w+", page)) - {"--config"}
+    figures = re.findall(r'^        "(\w+)": ', inspect.getsource(compose), re.MULTILINE)
+    assert len(figures) > 10
+    assert not [figure for figure in figures if f"`{figure}`" not in page]
 
 
 def test_every_module_has_its_line() -> None:
