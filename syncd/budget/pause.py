@@ -23,9 +23,12 @@ class Pause:
     strikes: int = 0
     _begun: float = float("-inf")
 
-    def refuse(self, now: float, wait: float | None, sent_at: float) -> None:
-        """Calls that were on their way when the pause began are refused for the same cause: they count once, and
-        lengthen the pause only where the vendor names a later end."""
+    def refuse(self, now: float, wait: float | None, sent_at: float, base: float | None = None) -> None:
+        """``base`` replaces the usual first guess.
+
+        Calls that were on their way when the pause began are refused for the same cause: they count once, and
+        lengthen the pause only where the vendor names a later end.
+        """
         first = sent_at >= self._begun
         if first:
             self.strikes += 1
@@ -33,7 +36,7 @@ class Pause:
         if wait is None:
             if not first:
                 return
-            wait = min(self.base * 2 ** min(self.strikes - 1, 16), self.longest_guess)
+            wait = min((base or self.base) * 2 ** min(self.strikes - 1, 16), self.longest_guess)
         self.until = max(self.until, now + min(max(wait, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS))
 
     def accepted(self, sent_at: float) -> None:

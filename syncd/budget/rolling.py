@@ -23,6 +23,8 @@ SLACK_SECONDS: Final = 0.002
 """Added to every window: two clocks that drift by 100 ppm part by a millisecond in ten seconds, timers are coarse."""
 _BURST_SHARE: Final = 0.5
 """Operator and live calls are not spaced while less than this share of the window is used."""
+_PUZZLED_SECONDS: Final = 1.0
+"""The first pause after a refusal that our own count cannot explain."""
 _BRISK: Final = 0.97
 """Calls are spaced a little closer than evenly, so that a place which came back late is not lost for good."""
 _COARSE_FROM: Final = 600.0
@@ -45,7 +47,11 @@ class RollingWindow(Window):
         self._last_cost = 1
         self._latest: tuple[Spend, float, int] | None = None
         """The latest spend, with where the pace stood before it: it may be given back."""
-        self._pause = Pause(base=spec.seconds if spec.seconds < _COARSE_FROM else 60.0, ramp_seconds=self._ramp())
+        coarse = spec.seconds >= _COARSE_FROM
+        self._pause = Pause(
+            base=60.0 if coarse else spec.seconds, ramp_seconds=self._ramp(),
+            longest_guess=MAX_PAUSE_SECONDS if coarse else 2 * spec.seconds,
+        )  # fmt: skip
 
     def _ramp(self) -> float:
         return min(self._seconds, 60.0)
@@ -201,7 +207,9 @@ class RollingWindow(Window):
             self._pause.accepted(now.mono - seconds)
 
     def refuse(self, now: Now, wait: float | None, sent_at: float) -> None:
-        self._pause.refuse(now.mono, wait, sent_at)
+        # Where our own count leaves plenty of room, the refusal is about something that passes sooner than the window.
+        puzzling = sum(self._used) < _BURST_SHARE * self._own_limit()
+        self._pause.refuse(now.mono, wait, sent_at, _PUZZLED_SECONDS if puzzling else None)
         self._latest = None
         self._last = max(self._last, self._pause.until)
 

@@ -100,15 +100,35 @@ async def test_another_application_that_spends_from_the_same_window_is_made_room
 async def test_a_refusal_pauses_the_window_as_long_as_the_vendor_asks_or_as_its_policy_says(header, seconds):
     clock = Clock()
     budget = await hubspot_budget(clock)
+    await half_spend(budget)
     budget.observe(API, 429, header, 0.1)
     assert window(budget).paused_for_seconds == pytest.approx(seconds, abs=0.01)
     assert budget.available("api", Lane.OPERATOR) == 0
+
+
+async def test_a_refusal_that_our_own_count_cannot_explain_pauses_briefly_at_first():
+    clock = Clock()
+    budget = await hubspot_budget(clock)
+    pauses = []
+    for _ in range(6):
+        budget.observe(API, 429, {}, 0.0)
+        pauses.append(window(budget).paused_for_seconds)
+        await clock.advance(pauses[-1] + 0.01)
+    assert pauses == pytest.approx([1.0, 2.0, 4.0, 8.0, 16.0, 20.0], abs=0.01)
+
+
+async def half_spend(budget):
+    """Use as much of the ten seconds as may leave at once."""
+    for _ in range(50):
+        async with budget.pay(API, Lane.LIVE):
+            pass
 
 
 async def test_fifty_refused_calls_make_one_pause_and_nobody_storms_out_of_it():
     clock = Clock()
     vendor = Vendor(clock, random.Random(1))
     budget = await hubspot_budget(clock)
+    await half_spend(budget)
     for _ in range(50):
         budget.observe(API, 429, {}, 0.2)
     began = clock.monotonic()
@@ -133,11 +153,11 @@ async def test_pauses_grow_while_refusals_follow_each_other_and_shrink_back_afte
         budget.observe(API, 429, {}, 0.1)
         seen.append(round(window(budget).paused_for_seconds))
         await clock.advance(seen[-1] + 1)
-    assert seen == [10, 20, 40]
+    assert seen == [1, 2, 4]
     budget.observe(API, 200, {}, 0.1)
     await clock.advance(1)
     budget.observe(API, 429, {}, 0.1)
-    assert round(window(budget).paused_for_seconds) == 10
+    assert round(window(budget).paused_for_seconds) == 1
 
 
 async def test_a_refused_search_pauses_searches_only():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import httpx
 
@@ -12,15 +13,18 @@ from syncd.runtime.clock import World
 from syncd.systems.contract import (
     Capabilities,
     Finding,
+    OutOfBudgetError,
     Page,
     Payer,
     ReadResult,
     Snapshot,
+    VendorError,
     Verdict,
     WebhookRequest,
     Write,
 )
 from syncd.systems.hubspot.auth import Auth, Keep
+from syncd.systems.hubspot.batch import out_of_budget
 from syncd.systems.hubspot.capture import Capture
 from syncd.systems.hubspot.check import Checker
 from syncd.systems.hubspot.client import Client
@@ -33,6 +37,15 @@ from syncd.systems.hubspot.settings import BATCH, Paths, Settings
 from syncd.systems.hubspot.vitals import Vitals
 from syncd.systems.hubspot.webhooks import HubSpotWebhooks
 from syncd.systems.hubspot.write import Writer
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """An empty budget is told like a vendor that asks to wait."""
+    try:
+        yield
+    except OutOfBudgetError as error:
+        raise VendorError(out_of_budget(error)) from None
 
 
 class HubSpot:
@@ -99,16 +112,20 @@ class HubSpot:
         return await self._provisioner.run(mappings, Lane.OPERATOR, apply=apply)
 
     async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
-        return await self._reader.read(mapping, ids, lane)
+        with _told():
+            return await self._reader.read(mapping, ids, lane)
 
     async def find(self, mapping: ObjectMapping, keys: Sequence[str], lane: Lane) -> Mapping[str, Snapshot]:
-        return await self._reader.find(mapping, keys, lane)
+        with _told():
+            return await self._reader.find(mapping, keys, lane)
 
     async def poll(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
-        return await self._capture.poll(mapping, cursor, lane)
+        with _told():
+            return await self._capture.poll(mapping, cursor, lane)
 
     async def scan(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
-        return await self._reader.scan(mapping, cursor, lane)
+        with _told():
+            return await self._reader.scan(mapping, cursor, lane)
 
     async def write(self, mapping: ObjectMapping, writes: Sequence[Write], lane: Lane) -> Sequence[Verdict]:
         return await self._writer.write(mapping, writes, lane)
