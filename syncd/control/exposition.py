@@ -11,6 +11,7 @@ from syncd.control.status import StatusBoard
 from syncd.engine.capture import Captor
 from syncd.runtime.clock import World
 from syncd.runtime.metrics import Metrics
+from syncd.store import books, views
 from syncd.store.database import Database
 from syncd.store.errors import StoreError
 
@@ -36,7 +37,9 @@ class Exposition:
     async def ready(self) -> tuple[bool, Mapping[str, Any]]:
         """Events can be taken: the state file takes writes."""
         try:
-            await self._database.write(lambda tx: tx.execute("SELECT 1 FROM meta").fetchone())
+            # A real write: on a full disk an empty transaction would succeed.
+            now = str(self._world.clock.now_ms())
+            await self._database.write(lambda tx: books.set_meta(tx, [("ready_at", now)]))
         except StoreError as error:
             return False, {"version": __version__, "checks": {"store": str(error)}}
         status = await self._board.status()
@@ -57,8 +60,8 @@ class Exposition:
             metrics.queue_depth.labels(*labels).set(line.depth)
             metrics.queue_age.labels(*labels).set(line.oldest_age_seconds)
         metrics.dead_letters.clear()
-        for group in status.failures:
-            metrics.dead_letters.labels(group.connection, group.code).inc(group.count)
+        for connection, code, count in await self._database.read(views.letters_by_code):
+            metrics.dead_letters.labels(connection, code).set(count)
         for one in status.connections:
             metrics.connection_up.labels(one.name).set(_UP[one.state])
         for window in status.windows:

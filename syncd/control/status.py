@@ -84,15 +84,11 @@ class StatusBoard:
             return self._last
 
     def gauges(self) -> dict[str, float]:
-        """What the plots keep: one sample of each series. From the last snapshot; cheap."""
-        values = {
+        """What the plots keep of the last ten seconds; what the state file tells is sampled beside it."""
+        return {
             "throughput": self._metrics.throughput(STEP_SECONDS), "intake": self._metrics.intake_rate(STEP_SECONDS),
             "latency_p95": self._metrics.delivery_latency().p95 or 0.0,
         }  # fmt: skip
-        if self._last is not None:
-            values["queue_depth"] = float(sum(one.depth for one in self._last.queue))
-            values["failures"] = float(self._last.counters.dead_letters_open)
-        return values
 
     async def _look(self) -> m.Status:
         now = self._world.clock.now_ms()
@@ -102,7 +98,7 @@ class StatusBoard:
         return m.Status(
             at=now, version=standing.version, instance=standing.instance, started_at=standing.started_at,
             state=self._state,  # type: ignore[arg-type]
-            notes=list(standing.notes),
+            notes=[*standing.notes, *([self._database.trouble] if self._database.trouble else [])],
             counters=m.Counters(
                 acknowledged=counters.get("acknowledged", 0), staged=counters.get("staged", 0),
                 duplicates=counters.get("duplicates", 0), folded=counters.get("folded", 0),

@@ -14,6 +14,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from syncd.engine.flows import Flows
 from syncd.engine.health import Health
 from syncd.engine.signals import Signals
+from syncd.engine.worker import TROUBLE, WAIT_SECONDS
 from syncd.model.change import Change, ChangeKind, Channel, Lane
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
@@ -91,7 +92,7 @@ class Captor:
         for (name, kind), run in sorted(self._runs.items()):
             job = self._scheduler.get_job(f"{kind}:{name}") if self._scheduler else None
             at = int(job.next_run_time.timestamp() * 1000) if job and job.next_run_time else 0
-            paused = name in self._health.paused or name.split(".", 1)[0] in self._health.paused
+            paused = self._health.is_paused(name)
             found.append((replace(run, state="paused") if paused and run.state != "running" else run, at))
         return found
 
@@ -103,6 +104,10 @@ class Captor:
             return f"{name} has no {kind}"
         if run is not None and run.state == "running":
             return f"the {kind} of {name} is running already"
+        if self._health.is_paused(name):
+            return f"{name} is paused; resume it first"
+        if not self._health.open(mapping.connection):
+            return f"{mapping.connection} is down: {self._health.fare(mapping.connection).reason}"
         if kind == "hydrate":
             self._spawn(partial(self._hydrate, mapping, again=True))
         else:
@@ -151,10 +156,13 @@ class Captor:
         while more and self._scheduler is not None:
             try:
                 page = await system.poll(mapping, text, Lane.SCHEDULED)
+                result = await self._stage(mapping, page, "poll", Channel.POLL, Lane.LIVE)
             except VendorError as error:
                 self._fail(run, error)
                 return
-            result = await self._stage(mapping, page, "poll", Channel.POLL, Lane.LIVE)
+            except TROUBLE as error:
+                self._halt(run, error)
+                return
             run = self._progress(run, page, result)
             text, more = page.cursor, page.more
         self._end(run)
@@ -172,11 +180,15 @@ class Captor:
                 continue
             try:
                 page = await system.scan(mapping, text, Lane.BULK)
+                result = await self._stage(mapping, page, "hydrate", Channel.HYDRATION, Lane.BULK)
             except VendorError as error:
                 self._fail(run, error)
                 await self._world.clock.sleep(error.failure.retry_after_seconds or 2.0)
                 continue
-            result = await self._stage(mapping, page, "hydrate", Channel.HYDRATION, Lane.BULK)
+            except TROUBLE as error:
+                self._halt(run, error)
+                await self._world.clock.sleep(WAIT_SECONDS)
+                continue
             run = self._progress(run, page, result)
             text, more = page.cursor, page.more
         self._end(run)
@@ -188,7 +200,7 @@ class Captor:
             await self._world.clock.sleep(0.2)
 
     def _open(self, mapping: ObjectMapping) -> bool:
-        return self._health.open(mapping.connection) and mapping.name not in self._health.paused
+        return self._health.open(mapping.connection) and not self._health.is_paused(mapping.name)
 
     async def _stage(self, mapping: ObjectMapping, page: Page, kind: str, channel: Channel, lane: Lane) -> StageResult:
         now = self._world.clock.now_ms()
@@ -223,6 +235,11 @@ class Captor:
         self._signals.tell(
             "capture.failed", level="warning", connection=connection, mapping=run.mapping, code=failure.code
         )
+
+    def _halt(self, run: Run, error: Exception) -> None:
+        """The state file takes nothing now: the cursor stands where it stood, and the next run goes on from there."""
+        self._keep(replace(run, state="failed", last_ended_at=self._world.clock.now_ms(), error=str(error)[:300]))
+        self._signals.tell("capture.halted", level="error", mapping=run.mapping, error=type(error).__name__)
 
     def _keep(self, run: Run) -> Run:
         self._runs[run.mapping, run.kind] = run

@@ -10,14 +10,16 @@ from syncd.engine.deliver import Batch, Settled
 from syncd.engine.flows import Flows
 from syncd.engine.health import Health
 from syncd.engine.signals import Signals
+from syncd.engine.worker import Worker
 from syncd.model.change import Lane
-from syncd.model.delivery import Delivery
+from syncd.model.delivery import Delivery, Outcome
+from syncd.model.failure import Failure, Remedy
 from syncd.runtime.clock import World
 from syncd.runtime.metrics import Metrics
-from syncd.runtime.service import Service
 from syncd.store import deliveries, links
 from syncd.store.database import Database, Tx
-from syncd.systems.contract import Snapshot, VendorError
+from syncd.store.errors import StoreUnavailableError
+from syncd.systems.contract import Snapshot, VendorError, Verdict
 
 LINGER_SECONDS = 0.25
 """While more is staged than one fold takes, a delivery may wait this long for company: one call for a hundred."""
@@ -25,17 +27,16 @@ IDLE_SECONDS = 30.0
 """The table is looked at this often even if no bell rings."""
 
 
-class Courier(Service):
+class Courier(Worker):
     """One of a connection's couriers. All of them share the connection's bell; a claim keeps them apart."""
 
     def __init__(
         self, connection: str, number: int, *, database: Database, flows: Flows, signals: Signals, health: Health,
         metrics: Metrics, world: World,
     ) -> None:  # fmt: skip
-        super().__init__()
+        super().__init__(database)
         self.name = f"courier:{connection}:{number}"
         self._connection = connection
-        self._database = database
         self._flows = flows
         self._signals = signals
         self._health = health
@@ -43,10 +44,9 @@ class Courier(Service):
         self._world = world
         self._system = flows.systems[connection]
 
-    async def run(self) -> None:
-        while not self.stopping.is_set():
-            if not self._health.open(self._connection) or not await self.step():
-                await self._rest()
+    async def turn(self) -> None:
+        if not self._health.open(self._connection) or not await self.step():
+            await self._rest()
 
     async def step(self) -> bool:
         """Deliver one batch; whether there was one."""
@@ -73,9 +73,13 @@ class Courier(Service):
     async def _send(self, batch: Batch) -> None:
         started = self._world.clock.now_ms()
         # The signal to stop does not reach a call on its way: its verdict is recorded first.
-        verdicts = await self._system.write(batch.mapping, [one.write for one in batch.sends], batch.lane)
+        try:
+            verdicts = await self._system.write(batch.mapping, [one.write for one in batch.sends], batch.lane)
+        except StoreUnavailableError as error:
+            # The spend could not be written down, so a call did not leave; others of the batch may have.
+            verdicts = _unknown_all(batch, error)
         chance = self._world.dice.random()
-        settled = await self._database.write(
+        settled = await self.insist(
             partial(
                 deliver.settle, flows=self._flows, batch=batch, verdicts=verdicts, now=self._world.clock.now_ms(),
                 started=started, chance=chance,
@@ -123,7 +127,8 @@ class Courier(Service):
             return False
         mapping = self._flows.mapping(self._connection, rows[0].object)
         if mapping is None:
-            return False
+            await self._database.write(partial(deliver.hold, rows=rows, now=now))
+            return True
         lane = min(one.lane for one in rows)
         try:
             created = [one.record_id for one in rows if one.record_id not in external]
@@ -173,6 +178,11 @@ def _unknown(tx: Tx, connection: str, now: int) -> tuple[Sequence[Delivery], dic
         if link is not None:
             external[one.record_id] = link.external_id
     return rows, external
+
+
+def _unknown_all(batch: Batch, error: Exception) -> list[Verdict]:
+    failure = Failure(Remedy.LOOK, "state-file-unavailable", str(error), single=True)
+    return [Verdict(one.record.id, Outcome.FAILED, failure=failure) for one in batch.sends]
 
 
 def _waiting(tx: Tx, connection: str) -> tuple[int, bool]:

@@ -7,7 +7,7 @@ rows stand as ``sending``, so that a crash in the middle is known for what it is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from syncd.engine.flows import Flows
@@ -62,8 +62,7 @@ def claim(tx: Tx, flows: Flows, connection: str, now: int, limit: int, paused: S
         return None
     mapping = flows.mapping(connection, rows[0].object)
     if mapping is None:
-        reason = "its mapping was removed from the configuration"
-        deliveries.move(tx, [Move(one.id, DeliveryState.HELD, now, reason=reason) for one in rows])
+        hold(tx, rows, now)
         return Batch(_nowhere(rows[0]), rows[0].lane, (), settled=len(rows))
     plans = _plans(tx, flows, mapping, rows)
     sends = [one for one in plans if isinstance(one, Send)]
@@ -74,6 +73,12 @@ def claim(tx: Tx, flows: Flows, connection: str, now: int, limit: int, paused: S
     books.count(tx, {"unchanged": unchanged})
     lane = min((one.delivery.lane for one in sends), default=Lane.BULK)
     return Batch(mapping, lane, sends, len(plans) - len(sends), unchanged, len(unfit))
+
+
+def hold(tx: Tx, rows: Sequence[Delivery], now: int) -> None:
+    """Nothing says how to write these any more."""
+    reason = "its mapping was removed from the configuration"
+    deliveries.move(tx, [Move(one.id, DeliveryState.HELD, now, reason=reason) for one in rows])
 
 
 def _nowhere(row: Delivery) -> ObjectMapping:
@@ -233,12 +238,14 @@ class _Settlement:
         sent = {name: value for name, value in base.sent.items() if name not in written}
         sent |= {name: value for name, value in written.items() if name in stored and stored[name] != value}
         children = {**base.children, **verdict.children}
+        shadow = {**base.shadow, **written, **{k: v for k, v in stored.items() if k in written}}
+        if not whole:
+            shadow = _without_children(self._mapping, shadow, send.diff.names)
         if whole:
             removed = {key for part in send.write.children for key in part.remove}
             children = {key: value for key, value in children.items() if key not in removed}
         return replace(
-            base, external_id=verdict.external_id or base.external_id, sent=sent,
-            shadow={**base.shadow, **written, **{k: v for k, v in stored.items() if k in written}}, children=children,
+            base, external_id=verdict.external_id or base.external_id, sent=sent, shadow=shadow, children=children,
             version=verdict.snapshot.version if verdict.snapshot else base.version,
             modified_at=max(base.modified_at, verdict.snapshot.modified_at if verdict.snapshot else 0), gone=False,
         )  # fmt: skip
@@ -304,9 +311,14 @@ def settle_look(
         place = (mapping.connection, mapping.object)
         if snapshot is None:
             continue
-        if place not in linked.get(one.record_id, {}):
+        link = linked.get(one.record_id, {}).get(place)
+        if link is None:
             links.save(tx, [_bare_link(one, snapshot.external_id)])
             parents.append(one.record_id)
+        elif mapping.children:
+            # What the lost write did to the children, no reading of the object tells.
+            names = [child.field for child in mapping.children]
+            links.save(tx, [replace(link, shadow=_without_children(mapping, link.shadow, names))])
         # Folding what stands there makes the shadow true before anything is written again.
         hints.append(
             Change(
@@ -328,6 +340,12 @@ def settle_look(
         ],
     )  # fmt: skip
     return len(seen)
+
+
+def _without_children(mapping: ObjectMapping, shadow: Mapping[str, Value], names: Collection[str]) -> dict[str, Value]:
+    """The shadow after a write whose children may or may not have arrived: they are not known."""
+    lost = {child.field for child in mapping.children} & set(names)
+    return {name: value for name, value in shadow.items() if name not in lost}
 
 
 def _bare_link(delivery: Delivery, external_id: str) -> Link:

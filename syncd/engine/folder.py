@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from functools import partial
 
 from syncd.engine.flows import Flows
 from syncd.engine.fold import FoldResult, fold
 from syncd.engine.health import Health
 from syncd.engine.signals import Signals
+from syncd.engine.worker import Worker
 from syncd.model.change import Change
 from syncd.model.failure import Failure, Remedy, fingerprint
 from syncd.runtime.clock import World
 from syncd.runtime.metrics import Metrics
-from syncd.runtime.service import Service
 from syncd.store import changes, letters
 from syncd.store.database import Database, Tx
 from syncd.store.errors import StoreError
@@ -22,26 +23,27 @@ BATCH = 400
 """Changes per fold: long enough to pay for the commit, short enough that an acknowledgement never waits long for
 the writer."""
 IDLE_SECONDS = 5.0
+ODD = 2
+"""Folds in a row that SQLite may refuse for no reason of its own before the payload is suspected."""
 
 
-class Folder(Service):
+class Folder(Worker):
     name = "folder"
 
     def __init__(
         self, *, database: Database, flows: Flows, signals: Signals, health: Health, metrics: Metrics, world: World
     ) -> None:
-        super().__init__()
-        self._database = database
+        super().__init__(database)
         self._flows = flows
         self._signals = signals
         self._health = health
         self._metrics = metrics
         self._world = world
+        self._odd = 0
 
-    async def run(self) -> None:
-        while not self.stopping.is_set():
-            if not await self.step():
-                await self._rest()
+    async def turn(self) -> None:
+        if not await self.step():
+            await self._rest()
 
     async def step(self) -> bool:
         """Fold one batch; whether there was one."""
@@ -52,6 +54,7 @@ class Folder(Service):
         if not batch:
             return False
         await self._fold(batch)
+        self._odd = 0
         return True
 
     async def _fold(self, batch: list[Change]) -> None:
@@ -61,7 +64,11 @@ class Folder(Service):
             result = await self._database.write(partial(fold, flows=self._flows, batch=batch, now=now))
         except StoreError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a payload can provoke is parked with its reason
+        except Exception as error:
+            if isinstance(error, sqlite3.OperationalError) and self._odd < ODD:
+                # The machine may be at fault; a payload is only when its statement keeps failing.
+                self._odd += 1
+                raise
             if len(batch) == 1:
                 await self._poison(batch[0], error)
                 return

@@ -47,6 +47,10 @@ class Health:
             return False
         return self._clock.monotonic() >= fare.probe_at
 
+    def is_paused(self, mapping: str) -> bool:
+        """Whether a mapping (``connection.object``), or its whole connection, is paused."""
+        return mapping in self.paused or mapping.split(".", 1)[0] in self.paused
+
     def paused_objects(self, connection: str) -> list[str]:
         prefix = f"{connection}."
         return [target.removeprefix(prefix) for target in self.paused if target.startswith(prefix)]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from syncd.engine.worker import Worker
 from syncd.runtime.clock import World
-from syncd.runtime.service import Service
-from syncd.store import books, changes
+from syncd.store import books, changes, views
 from syncd.store.database import Database, Tx
 
 DAY_MS = 86_400_000
@@ -27,27 +27,26 @@ class Retention:
     history_days: float = 365.0
 
 
-class Housekeeping(Service):
+class Housekeeping(Worker):
     name = "housekeeping"
 
     def __init__(
         self, *, database: Database, world: World, retention: Retention, gauges: Callable[[], Mapping[str, float]],
     ) -> None:  # fmt: skip
-        super().__init__()
-        self._database = database
+        super().__init__(database)
         self._world = world
         self._retention = retention
         self._gauges = gauges
         self._pruned_at = 0.0
 
-    async def run(self) -> None:
-        while not self.stopping.is_set():
-            await self.step()
-            await self.pause(SAMPLE_SECONDS)
+    async def turn(self) -> None:
+        await self.step()
+        await self.pause(SAMPLE_SECONDS)
 
     async def step(self) -> None:
         now = self._world.clock.now_ms()
-        await self._database.write(partial(books.add_samples, at=now, values=dict(self._gauges())))
+        values = {**self._gauges(), **await self._database.read(_depths)}
+        await self._database.write(partial(books.add_samples, at=now, values=values))
         await self._database.checkpoint(quiet=True)
         if self._world.clock.monotonic() - self._pruned_at >= PRUNE_SECONDS:
             self._pruned_at = self._world.clock.monotonic()
@@ -55,6 +54,12 @@ class Housekeeping(Service):
                 await self.pause(0.05)
                 if self.stopping.is_set():
                     return
+
+
+def _depths(tx: Tx) -> dict[str, float]:
+    """Counted here, so that the plots are true also where nobody looks at the status."""
+    waiting = [row[1] for row in views.staged(tx)] + [row[4] for row in views.open_deliveries(tx)]
+    return {"queue_depth": float(sum(waiting)), "failures": float(views.open_letters(tx))}
 
 
 def _prune(tx: Tx, retention: Retention, now: int) -> bool:

@@ -6,9 +6,9 @@ from functools import partial
 
 from syncd.engine.rules import INTERNAL
 from syncd.engine.signals import Signals
+from syncd.engine.worker import Worker
 from syncd.model.change import Change, ChangeKind, Channel, Lane
 from syncd.runtime.clock import World
-from syncd.runtime.service import Service
 from syncd.store import books, changes
 from syncd.store.database import Database, Tx
 
@@ -16,19 +16,17 @@ BATCH = 500
 LONGEST_SECONDS = 30.0
 
 
-class IdleWatch(Service):
+class IdleWatch(Worker):
     name = "idle-watch"
 
     def __init__(self, *, database: Database, signals: Signals, world: World) -> None:
-        super().__init__()
-        self._database = database
+        super().__init__(database)
         self._signals = signals
         self._world = world
 
-    async def run(self) -> None:
-        while not self.stopping.is_set():
-            if not await self.step():
-                await self._rest()
+    async def turn(self) -> None:
+        if not await self.step():
+            await self._rest()
 
     async def step(self) -> int:
         """Stage the timers that have fired; how many."""

@@ -140,4 +140,5 @@ def _children(child: ChildMapping, record: Record, link: Link | None) -> Childre
         if held.get(key) != item or key not in known
     )
     remove = {key: external_id for key, external_id in known.items() if key not in items}
-    return ChildrenWrite(child.object, child.type_id, upsert, remove)
+    complete = link is not None and child.field not in link.shadow
+    return ChildrenWrite(child.object, child.type_id, upsert, remove, complete)

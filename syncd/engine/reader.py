@@ -13,13 +13,13 @@ from functools import partial
 from syncd.engine.flows import Flows
 from syncd.engine.health import Health
 from syncd.engine.signals import Signals
+from syncd.engine.worker import Worker
 from syncd.model.change import Change, ChangeKind, Lane
 from syncd.model.failure import Remedy
 from syncd.model.mapping import DecodeError, ObjectMapping, decode
 from syncd.model.record import Link
 from syncd.runtime.clock import World
 from syncd.runtime.metrics import Metrics
-from syncd.runtime.service import Service
 from syncd.store import books, changes, links
 from syncd.store.database import Database, Tx
 from syncd.systems.contract import ReadResult, VendorError
@@ -28,15 +28,14 @@ IDLE_SECONDS = 5.0
 RETRY_MS = 1000
 
 
-class Reader(Service):
+class Reader(Worker):
     def __init__(
         self, connection: str, *, database: Database, flows: Flows, signals: Signals, health: Health,
         metrics: Metrics, world: World,
     ) -> None:  # fmt: skip
-        super().__init__()
+        super().__init__(database)
         self.name = f"reader:{connection}"
         self._connection = connection
-        self._database = database
         self._flows = flows
         self._signals = signals
         self._health = health
@@ -44,10 +43,9 @@ class Reader(Service):
         self._world = world
         self._system = flows.systems[connection]
 
-    async def run(self) -> None:
-        while not self.stopping.is_set():
-            if not self._health.open(self._connection) or not await self.step():
-                await self._rest()
+    async def turn(self) -> None:
+        if not self._health.open(self._connection) or not await self.step():
+            await self._rest()
 
     async def step(self) -> bool:
         """Answer one batch of hints of one object; whether there was one."""

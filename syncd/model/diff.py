@@ -66,20 +66,26 @@ def _creation(mapping: ObjectMapping, fields: Fields) -> Diff:
         return IN_STEP
     if mapping.create_when and fields.get(mapping.create_when) is None:
         return IN_STEP
+    children = {item.field for item in mapping.children}
     present = (
-        FieldDiff(name, ABSENT, fields[name]) for name in written_fields(mapping) if fields.get(name) not in (None, [])
+        FieldDiff(name, ABSENT, fields[name])
+        for name in written_fields(mapping)
+        # That there are no children is worth knowing afterwards; an empty property is not.
+        if name in fields and (name in children or fields[name] not in (None, []))
     )
     return Diff(Action.CREATE, tuple(present))
 
 
 def _differences(mapping: ObjectMapping, fields: Fields, link: Link) -> list[FieldDiff]:
     found = []
+    children = {item.field for item in mapping.children}
     for name in written_fields(mapping):
         if name not in fields:
             continue
         value = fields[name]
         held = link.shadow.get(name, ABSENT)
-        if value == held or (held is ABSENT and value in (None, [])):
+        # Nobody tells us of children: those of a write whose answer was lost may hang there, also when none shall.
+        if value == held or (held is ABSENT and value in (None, []) and name not in children):
             continue
         if name in link.sent and link.sent[name] == value:
             continue

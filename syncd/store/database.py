@@ -21,7 +21,6 @@ from typing import Any, TypeAlias, TypeVar
 import aiosqlite
 
 from syncd.store.errors import (
-    StoreDamagedError,
     StoreError,
     StoreNewerError,
     StoreOwnedError,
@@ -45,7 +44,12 @@ class Database:
 
     def __init__(self, path: Path, *, busy_seconds: float = 5.0) -> None:
         self.path = path
-        self.policy: WalPolicy = wal_policy(sqlite3.sqlite_version_info[:3])
+        try:
+            self.policy: WalPolicy = wal_policy(sqlite3.sqlite_version_info[:3])
+        except ValueError as error:
+            raise StoreError(str(error)) from error
+        self.trouble = ""
+        """Why the last write was not taken, while that lasts; empty when writes are taken."""
         self._busy_seconds = busy_seconds
         self._writer: aiosqlite.Connection | None = None
         self._reader: aiosqlite.Connection | None = None
@@ -80,7 +84,16 @@ class Database:
         then nothing of it stays."""
         if self._writer is None:
             raise StoreUnavailableError(f"{self.path}: the state file is not open")
-        return await asyncio.shield(asyncio.ensure_future(self._run(self._writer, lambda tx: _transaction(tx, unit))))
+        return await asyncio.shield(asyncio.ensure_future(self._written(self._writer, unit)))
+
+    async def _written(self, writer: aiosqlite.Connection, unit: Callable[[Tx], T]) -> T:
+        try:
+            result = await self._run(writer, lambda tx: _transaction(tx, unit))
+        except StoreError as error:
+            self.trouble = str(error)
+            raise
+        self.trouble = ""
+        return result
 
     async def read(self, query: Callable[[Tx], T]) -> T:
         """Run a query on the read-only connection, in one snapshot."""
@@ -137,16 +150,26 @@ class Database:
     def _own(self) -> None:
         """One daemon per state file: an advisory lock held for as long as the process lives."""
         path = self.path.with_name(self.path.name + ".lock")
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreError(
+                f"{path.parent}: the state folder cannot be written to: {error.strerror}; give it to the user that "
+                "syncd runs as, or set state.dir"
+            ) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            owner = os.read(handle, 20).decode(errors="replace").strip()
             os.close(handle)
             raise StoreOwnedError(
-                f"{self.path}: another syncd owns this state file; stop it, or give this one its own state folder"
+                f"{self.path}: another syncd owns this state file{f' (process {owner})' if owner.isdigit() else ''}; "
+                "stop it, or give this one its own state folder"
             ) from None
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())
+        with contextlib.suppress(OSError):
+            # Says who; on a full disk the lock holds without.
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()}\n".encode())
         self._lock_handle = handle
 
 
@@ -156,24 +179,23 @@ def _make_private_folder(folder: Path) -> None:
         if folder.stat().st_mode & 0o077 and folder.stat().st_uid == os.getuid():
             folder.chmod(0o700)
     except OSError as error:
-        raise StoreError(f"{folder}: the state folder cannot be made private: {error.strerror}") from error
+        raise StoreError(
+            f"{folder}: the state folder cannot be made, for this user alone: {error.strerror}; set state.dir"
+        ) from error
 
 
 def _prepare_writer(tx: Tx) -> None:
     path = Path(tx.execute("PRAGMA database_list").fetchone()[2])
     # -wal and -shm take the mode of the database file.
     path.chmod(0o600)
-    try:
-        mode = tx.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-        if mode != "wal":
-            raise StoreError(f"{path}: this file system cannot hold a WAL database (journal mode is {mode})")
-        tx.execute("PRAGMA synchronous=FULL")
-        tx.execute("PRAGMA wal_autocheckpoint=0")
-        tx.execute("PRAGMA foreign_keys=ON")
-        tx.execute("PRAGMA temp_store=MEMORY")
-        tx.execute("PRAGMA cache_size=-16384")
-    except sqlite3.DatabaseError as error:
-        raise StoreDamagedError(f"{path}: {error}; restore a backup, then start again") from error
+    mode = tx.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode != "wal":
+        raise StoreError(f"{path}: this file system cannot hold a WAL database (journal mode is {mode})")
+    tx.execute("PRAGMA synchronous=FULL")
+    tx.execute("PRAGMA wal_autocheckpoint=0")
+    tx.execute("PRAGMA foreign_keys=ON")
+    tx.execute("PRAGMA temp_store=MEMORY")
+    tx.execute("PRAGMA cache_size=-16384")
 
 
 def _prepare_reader(tx: Tx) -> None:
@@ -203,6 +225,10 @@ def _snapshot(tx: Tx, query: Callable[[Tx], T]) -> T:
         tx.execute("COMMIT")
 
 
+def _place(tx: Tx) -> str:
+    return str(tx.execute("PRAGMA database_list").fetchone()[2])
+
+
 def migrations() -> list[tuple[int, str]]:
     """Numbered steps with their SQL, in order."""
     folder = resources.files("syncd.store") / "migrations"
@@ -217,7 +243,8 @@ def migrate(tx: Tx) -> int:
     newest = steps[-1][0]
     if present > newest:
         raise StoreNewerError(
-            f"the state file has schema {present}, this syncd knows {newest}; install the newer syncd again"
+            f"{_place(tx)}: written by a newer syncd (schema {present}, not {newest}); install the newer syncd "
+            "again, or restore a backup of its time"
         )
     for number, script in steps:
         if number > present:

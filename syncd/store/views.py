@@ -78,6 +78,13 @@ def failure_times(tx: Tx, since: int, fingerprints: Sequence[str]) -> list[tuple
     ).fetchall()
 
 
+def letters_by_code(tx: Tx) -> list[Row]:
+    """``connection, code, count`` of the open ones."""
+    return tx.execute(
+        "SELECT connection, code, count(*) FROM dead_letters WHERE state = 'open' GROUP BY connection, code"
+    ).fetchall()
+
+
 def open_letters(tx: Tx) -> int:
     return int(tx.execute("SELECT count(*) FROM dead_letters WHERE state = 'open'").fetchone()[0])
 

@@ -82,6 +82,8 @@ class ChildrenWrite:
     upsert: Sequence[ChildWrite] = ()
     remove: Mapping[str, str] = field(default_factory=dict)
     """Item key to vendor id of children to archive."""
+    complete: bool = False
+    """What hangs there is not known (an answer was lost): of our children only those in ``upsert`` may remain."""
 
 
 @dataclass(frozen=True, slots=True)

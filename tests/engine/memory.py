@@ -174,6 +174,9 @@ class MemorySystem:
                 children[child.key] = kid
             for kid in part.remove.values():
                 kids.pop(kid, None)
+            wanted = {f"{thing.id}:{child.key}" for child in part.upsert}
+            for kid in [one for one in kids if part.complete and one.startswith(f"{thing.id}:") and one not in wanted]:
+                del kids[kid]
         if self.forget(mapping.object, write):
             failure = Failure(Remedy.LOOK, "timeout", "no answer in time")
             return Verdict(write.key, Outcome.FAILED, failure=failure)

@@ -66,6 +66,29 @@ async def associate(
     return failures
 
 
+async def tied(
+    client: Client, paths: Paths, from_: str, to: str, ids: Sequence[str], lane: Lane
+) -> dict[str, list[str]]:
+    """Ids of what hangs on each object. Raises :class:`VendorError` and :class:`OutOfBudgetError`."""
+    path = paths.associations(from_, to, "batch/read")
+    found: dict[str, list[str]] = {one: [] for one in ids}
+    waiting: list[dict[str, str]] = [{"id": one} for one in dict.fromkeys(ids)]
+    while waiting:
+        part, waiting = waiting[:ASSOCIATION_BATCH], waiting[ASSOCIATION_BATCH:]
+        reply = await client.post(path, {"inputs": part}, lane)
+        for error in listed(reply.data, "errors"):
+            failure = failure_of_item(error)
+            if failure.remedy is not Remedy.GONE:
+                raise VendorError(failure)  # Anything but "there is none" leaves the question open.
+        for result in listed(reply.data):
+            source = str((result.get("from") or {}).get("id"))
+            found.setdefault(source, []).extend(str(one.get("toObjectId")) for one in listed(result, "to"))
+            after = ((result.get("paging") or {}).get("next") or {}).get("after")
+            if after:
+                waiting.append({"id": source, "after": str(after)})
+    return found
+
+
 def repeatable(failure: Failure) -> Failure:
     """The failure of a step after the object itself was written. That step has one effect however often it is taken,
     so nothing need be looked up; and a target that is gone is not the object we wrote, which must not count as gone."""

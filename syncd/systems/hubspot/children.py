@@ -17,10 +17,11 @@ from syncd.model.change import Lane
 from syncd.model.failure import Failure
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import ChildrenWrite, ChildWrite, OutOfBudgetError, VendorError, Write
-from syncd.systems.hubspot.associations import Tie, associate, repeatable
+from syncd.systems.hubspot.associations import Tie, associate, repeatable, tied
 from syncd.systems.hubspot.batch import Done, Input, out_of_budget, waves, write_objects
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.errors import no_verdict
+from syncd.systems.hubspot.objects import listed
 from syncd.systems.hubspot.settings import BATCH, Paths
 from syncd.systems.hubspot.values import wire
 
@@ -56,7 +57,8 @@ async def write_children(
     for (object_, type_id), pairs in by_object.items():
         born = await _upsert(client, paths, mapping.key_path, object_, pairs, lane)
         await _tie(client, paths, mapping.object, object_, type_id, born, lane)
-        await _remove(client, paths, object_, pairs, lane)
+        strays = await _strays(client, paths, mapping, object_, pairs, lane)
+        await _remove(client, paths, object_, pairs, strays, lane)
 
 
 async def _upsert(
@@ -109,10 +111,61 @@ async def _tie(
             one.parent.children[one.child.key] = one.id
 
 
+async def _strays(
+    client: Client,
+    paths: Paths,
+    mapping: ObjectMapping,
+    object_: str,
+    pairs: Sequence[tuple[Parent, ChildrenWrite]],
+    lane: Lane,
+) -> list[tuple[Parent, str]]:
+    """Children of ours that hang on a parent and should not: looked up where an earlier answer was lost."""
+    doubtful = {parent.external_id: (parent, part) for parent, part in pairs if part.complete}
+    if not doubtful:
+        return []
+    found: list[tuple[Parent, str]] = []
+    try:
+        held = await tied(client, paths, mapping.object, object_, list(doubtful), lane)
+        owners = {child: parent for parent, children in held.items() for child in children}
+        keys = await _keys(client, paths, object_, mapping.key_path, list(owners), lane)
+    except (OutOfBudgetError, VendorError) as error:
+        failure = out_of_budget(error) if isinstance(error, OutOfBudgetError) else error.failure
+        for parent, _part in doubtful.values():
+            parent.fail(repeatable(failure))
+        return []
+    for child, key in keys.items():
+        parent, part = doubtful[owners[child]]
+        wanted = {f"{parent.write.key}:{one.key}" for one in part.upsert}
+        if key.startswith(f"{parent.write.key}:") and key not in wanted:
+            found.append((parent, child))
+    return found
+
+
+async def _keys(
+    client: Client, paths: Paths, object_: str, key_path: str, ids: Sequence[str], lane: Lane
+) -> dict[str, str]:
+    """Our keys of objects, by their ids. Raises as calls do."""
+    keys: dict[str, str] = {}
+    for start in range(0, len(ids), BATCH):
+        inputs = [{"id": one} for one in ids[start : start + BATCH]]
+        body = {"inputs": inputs, "properties": [key_path], "propertiesWithHistory": []}
+        reply = await client.post(paths.objects(object_, "batch/read"), body, lane)
+        for one in listed(reply.data):
+            properties = one.get("properties")
+            keys[str(one.get("id"))] = str((properties if isinstance(properties, Mapping) else {}).get(key_path) or "")
+    return keys
+
+
 async def _remove(
-    client: Client, paths: Paths, object_: str, pairs: Sequence[tuple[Parent, ChildrenWrite]], lane: Lane
+    client: Client,
+    paths: Paths,
+    object_: str,
+    pairs: Sequence[tuple[Parent, ChildrenWrite]],
+    strays: Sequence[tuple[Parent, str]],
+    lane: Lane,
 ) -> None:
     doomed = [(parent, external_id) for parent, part in pairs for external_id in part.remove.values()]
+    doomed += strays
     ids = list(dict.fromkeys(external_id for _, external_id in doomed))
     for start in range(0, len(ids), BATCH):
         failures = await archive(client, paths, object_, ids[start : start + BATCH], lane)

@@ -1,0 +1,196 @@
+"""The engine on a bad day: answers that are lost at the worst moment, and a state file that takes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncd.model.failure import Failure, Remedy
+from syncd.store.errors import StoreUnavailableError
+from tests.engine.rig import Rig
+from tests.engine.test_engine import LINE, cart, customer
+from tests.waiting import until
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    made = await Rig.make(tmp_path)
+    yield made
+    await made.close()
+
+
+class Breaking:
+    """Lets chosen writes of the state file fail, as a full disk or a passing fault does."""
+
+    def __init__(self, rig: Rig, error: Callable[[], Exception]) -> None:
+        self._write = rig.database.write
+        self._error = error
+        self.left = 0
+        self.after: str = ""
+        rig.database.write = self.write  # type: ignore[method-assign]
+
+    async def write(self, unit: Any) -> Any:
+        name = getattr(getattr(unit, "func", unit), "__name__", "")
+        if self.left and name == self.after:
+            self.left -= 1
+            raise self._error()
+        return await self._write(unit)
+
+
+def full() -> Exception:
+    return StoreUnavailableError("/state/syncd.db: database or disk is full (SQLITE_FULL)")
+
+
+def odd() -> Exception:
+    return sqlite3.OperationalError("SQL logic error")
+
+
+# --- lost answers -----------------------------------------------------------------------------------------------------
+
+
+async def test_items_of_a_lost_create_go_when_the_cart_was_emptied_meanwhile(rig: Rig) -> None:
+    lost = iter([True])
+    rig.crm.forget = lambda object_, _write: object_ == "deals" and next(lost, False)
+    await customer(rig)
+    await cart(rig, customerId="c1")
+    await rig.settle(seconds=1.2)
+    assert len(rig.crm.all("line_items")) == 1
+    await cart(rig, customerId="c1", lineItems=[])
+    await rig.settle(seconds=6)
+
+    assert rig.crm.all("line_items") == {}
+    assert [one["dealstage"] for one in rig.crm.all("deals").values()] == ["lost"]
+
+
+async def test_items_of_an_update_whose_answer_is_lost_are_put_right(rig: Rig) -> None:
+    await customer(rig)
+    await cart(rig, customerId="c1")
+    await rig.settle(seconds=2)
+    lost = iter([True])
+    rig.crm.forget = lambda object_, _write: object_ == "deals" and next(lost, False)
+    await cart(rig, customerId="c1", lineItems=[LINE, {**LINE, "id": "i2"}])
+    await rig.settle(seconds=1)
+    assert len(rig.crm.all("line_items")) == 2
+    await cart(rig, customerId="c1", lineItems=[LINE])
+    await rig.settle(seconds=6)
+
+    assert len(rig.crm.all("line_items")) == 1
+    assert await rig.open_deliveries() == []
+
+
+async def test_once_known_children_cost_no_further_call(rig: Rig) -> None:
+    await customer(rig)
+    await cart(rig, customerId="c1", lineItems=[])
+    await rig.settle(seconds=3)
+    await cart(rig, customerId="c1")
+    await rig.settle(seconds=3)
+    before = rig.crm.calls.count("write")
+    await cart(rig, customerId="c1")
+    await rig.settle(seconds=3)
+
+    assert rig.crm.calls.count("write") == before
+
+
+# --- the state file ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [full, odd])
+@pytest.mark.parametrize(("part", "unit"), [("folder", "fold"), ("courier", "claim"), ("courier", "settle")])
+async def test_a_write_of_the_state_file_that_fails_is_tried_again(rig: Rig, monkeypatch, error, part, unit) -> None:
+    monkeypatch.setattr("syncd.engine.worker.WAIT_SECONDS", 0.001)
+    breaking = Breaking(rig, error)
+    breaking.after, breaking.left = unit, 2
+    await customer(rig)
+    workers = [rig.folder, *rig.couriers]
+    for one in workers:
+        await one.start()
+
+    async def arrived() -> bool:
+        return bool(rig.crm.all("contacts")) and not await rig.open_deliveries()
+
+    await until(arrived, "the customer's arrival")
+    for one in workers:
+        await one.stop(1)
+        assert not one.running
+
+    assert breaking.left == 0
+    assert len(rig.crm.creates) == 1
+    assert await rig.letters() == []
+
+
+async def test_a_worker_whose_statements_never_work_dies_loudly(rig: Rig, monkeypatch) -> None:
+    monkeypatch.setattr("syncd.engine.worker.WAIT_SECONDS", 0.001)
+    breaking = Breaking(rig, odd)
+    breaking.after, breaking.left = "claim", 1000
+    await rig.couriers[1].start()
+    with pytest.raises(sqlite3.OperationalError):
+        async with asyncio.timeout(5):
+            await rig.couriers[1].wait()
+
+
+async def test_a_statement_that_fails_for_one_payload_only_parks_that_change(rig: Rig, monkeypatch) -> None:
+    from syncd.engine import folder
+
+    real = folder.fold
+
+    def fold(tx: Any, flows: Any, batch: Any, now: int) -> Any:
+        if any(one.external_id == "bad" for one in batch):
+            raise odd()
+        return real(tx, flows, batch, now)
+
+    monkeypatch.setattr(folder, "fold", fold)
+    monkeypatch.setattr("syncd.engine.worker.WAIT_SECONDS", 0.001)
+    await customer(rig, "good")
+    await customer(rig, "bad")
+    await customer(rig, "fine")
+    await rig.folder.start()
+    await until(rig.letters, "a parked change")
+    await rig.folder.stop(1)
+    await rig.settle()
+
+    assert sorted(one["email"] for one in rig.crm.all("contacts").values()) == ["fine@example.com", "good@example.com"]
+
+
+async def test_a_spend_that_cannot_be_written_down_leaves_the_delivery_to_be_looked_up(rig: Rig) -> None:
+    answers = iter([full()])
+    real = rig.crm.write
+
+    async def write(mapping: Any, writes: Any, lane: Any) -> Any:
+        error = next(answers, None)
+        if error is not None:
+            raise error
+        return await real(mapping, writes, lane)
+
+    rig.crm.write = write  # type: ignore[method-assign]
+    await customer(rig)
+    await rig.settle(seconds=6)
+
+    assert len(rig.crm.all("contacts")) == 1
+    assert await rig.open_deliveries() == []
+    assert rig.health.fare("crm").state == "up"
+
+
+async def test_an_unknown_delivery_of_a_removed_mapping_is_held_and_blocks_nobody(rig: Rig) -> None:
+    await customer(rig)
+    await rig.settle()
+    former = "UPDATE deliveries SET object = 'former', state = 'unknown', done_at = NULL"
+    await rig.database.write(lambda tx: tx.execute(former))
+    await rig.settle(seconds=3)
+
+    assert [(row[1], row[2]) for row in await rig.open_deliveries()] == [("former", "held")]
+
+
+async def test_an_outage_is_no_fault_of_a_delivery(rig: Rig) -> None:
+    rig.crm.down = Failure(Remedy.LOOK, "unreachable", "reset while sending")
+    await customer(rig)
+    await rig.settle(seconds=30, rounds=200)
+    rig.crm.down = None
+    await rig.settle(seconds=10)
+
+    assert len(rig.crm.all("contacts")) == 1
+    assert await rig.letters() == []
