@@ -277,19 +277,19 @@ async def test_merged_contacts_are_read_as_their_survivor_and_archived_ones_as_m
 
 
 @pytest.mark.parametrize(
-    ("rates", "remedy"),
-    [({"locked": 1.0}, Remedy.WAIT), ({"migrating": 1.0}, Remedy.WAIT), ({"empty": 1.0}, Remedy.LOOK)],
+    ("faults", "remedy"),
+    [("locked=1", Remedy.WAIT), ("migrating=1", Remedy.WAIT), ("empty=1", Remedy.LOOK)],
 )
-async def test_rare_answers_have_their_remedies(account, rates, remedy):
+async def test_rare_answers_have_their_remedies(account, faults, remedy):
     hubspot = await account.ready()
-    await account.vendor.act({"op": "oddities", "rates": rates})
+    account.box.set_faults(faults)
     verdicts = await hubspot.write(CONTACTS, [contact(n) for n in range(4)], Lane.LIVE)
     assert {one.failure.remedy for one in verdicts} == {remedy}
 
 
 async def test_errors_that_name_nobody_end_with_a_true_verdict_for_all_but_one(account):
     hubspot = await account.ready()
-    await account.vendor.act({"op": "oddities", "rates": {"anonymous": 1.0}})
+    account.box.set_faults("anonymous=1")
     verdicts = await hubspot.write(CONTACTS, [contact(n) for n in range(8)], Lane.LIVE)
     assert {one.failure.remedy for one in verdicts if one.failure} <= {Remedy.LOOK}
     assert len(account.rows("contacts")) == 8
