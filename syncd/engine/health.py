@@ -12,7 +12,8 @@ from syncd.runtime.clock import Clock
 
 PROBE_SECONDS = 5.0
 """How often a connection that is down is tried."""
-DOWN_AFTER = 3
+DEGRADED_AFTER = 2
+DOWN_AFTER = 4
 """Calls in a row that reached nobody."""
 
 
@@ -77,7 +78,7 @@ class Health:
         failures = fare.failures + 1
         if failures >= DOWN_AFTER and fare.state != "down":
             self._turn(connection, "down", failure)
-        elif failures == 1 and fare.state == "up":
+        elif failures == DEGRADED_AFTER and fare.state == "up":
             self._turn(connection, "degraded", failure)
         pause = min(PROBE_SECONDS, 0.25 * 2 ** min(failures, 8))
         self._fares[connection] = replace(
