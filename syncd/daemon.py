@@ -189,7 +189,9 @@ class Daemon:
             settings.retention.changes / DAY, settings.retention.attempts / DAY, settings.retention.history / DAY
         )
         parts += [
-            IdleWatch(database=self.database, signals=self.signals, world=self.world),
+            IdleWatch(
+                database=self.database, flows=self.flows, signals=self.signals, health=self.health, world=self.world
+            ),
             Housekeeping(
                 database=self.database, world=self.world, retention=retention, gauges=self._board.gauges
             ),

@@ -9,6 +9,7 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -234,11 +235,21 @@ class _Demo:
             carts=shop["carts"], orders=shop["orders"] if history is None else history.traded(shop["orders"], "orders"),
             groups={one["id"]: one.get("key", "") for one in shop["customer-groups"]},
             abandoned={cart: by_fate[who.fate] for cart, who in self._shop.carts.items() if who.fate in by_fate},
-            ordered_in_time=frozenset(cart for cart, who in self._shop.carts.items() if who.fate is Fate.ORDERED),
+            ordered_in_time=self._ordered_in_time(shop["carts"], shop["orders"]),
             edits=[one for one in self._sales.edits if one.email in emails], contacts=live["contacts"],
             deals=live["deals"], line_items=live["line_items"],
             crm_orders=live["orders"],
         )  # fmt: skip
+
+    def _ordered_in_time(self, carts: Sequence[Any], orders: Sequence[Any]) -> frozenset[str]:
+        """Carts whose whole life was shorter than the idle time. A shop in a storm may be too slow for that."""
+        began = {one["id"]: instant_to_ms(one["createdAt"]) for one in carts}
+        ordered = {one["cart"]["id"]: instant_to_ms(one["createdAt"]) for one in orders if one.get("cart")}
+        fates = {cart: who.fate for cart, who in self._shop.carts.items()}
+        idle = int(self._timing.idle * 1000)
+        return frozenset(
+            cart for cart, at in ordered.items() if fates.get(cart) is Fate.ORDERED and at - began[cart] < idle
+        )
 
     # --- telling -------------------------------------------------------------------------------------------------
 

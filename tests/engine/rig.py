@@ -170,7 +170,7 @@ class Rig:
             signals,
             health,
             Folder(**parts),
-            IdleWatch(database=database, signals=signals, world=world),
+            IdleWatch(database=database, flows=flows, signals=signals, health=health, world=world),
             [Reader(name, **parts) for name in flows.systems],
             [Courier(name, 1, **parts) for name in flows.systems],
         )

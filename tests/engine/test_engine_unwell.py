@@ -194,3 +194,47 @@ async def test_an_outage_is_no_fault_of_a_delivery(rig: Rig) -> None:
 
     assert len(rig.crm.all("contacts")) == 1
     assert await rig.letters() == []
+
+
+# --- carts nobody told us about ---------------------------------------------------------------------------------------
+
+
+async def test_a_cart_that_was_ordered_while_nobody_told_us_never_becomes_a_deal(rig: Rig) -> None:
+    await cart(rig, email="guest@example.com")
+    await rig.settle(seconds=0.5)
+    rig.shop.put("carts", "k1", state="Ordered", touched=rig.clock.now_ms())
+    await rig.settle(seconds=5)
+
+    assert rig.crm.all("deals") == {}
+
+
+async def test_a_cart_that_was_touched_while_nobody_told_us_is_abandoned_later(rig: Rig) -> None:
+    await cart(rig, email="guest@example.com")
+    await rig.settle(seconds=0.9)
+    rig.shop.put("carts", "k1", touched=rig.clock.now_ms())
+    await rig.settle(seconds=0.5)
+    assert rig.crm.all("deals") == {}
+    await rig.settle(seconds=1)
+
+    assert len(rig.crm.all("deals")) == 1
+
+
+async def test_nothing_is_declared_abandoned_while_the_shop_cannot_be_asked(rig: Rig) -> None:
+    await cart(rig, email="guest@example.com")
+    await rig.settle(seconds=0.5)
+    rig.shop.down = Failure(Remedy.RETRY, "unreachable", "connection refused")
+    await rig.settle(seconds=10)
+    assert rig.crm.all("deals") == {}
+    rig.shop.down = None
+    await rig.settle(seconds=10)
+
+    assert len(rig.crm.all("deals")) == 1
+
+
+async def test_a_removed_cart_is_declared_abandoned_by_what_we_know(rig: Rig) -> None:
+    await cart(rig, email="guest@example.com")
+    await rig.settle()
+    rig.shop.delete("carts", "k1")
+    await rig.settle(seconds=2)
+
+    assert len(rig.crm.all("deals")) == 1
