@@ -70,6 +70,10 @@ class _Reading:
     problem: Failure | None = None
 
 
+def _place(change: Change) -> Place:
+    return change.connection, change.object, change.external_id
+
+
 class _Fold:
     def __init__(self, tx: Tx, flows: Flows, now: int) -> None:
         self._tx = tx
@@ -111,7 +115,7 @@ class _Fold:
         keys: list[str] = []
         for one in readings:
             change, mapping = one.change, one.mapping
-            places.append((change.connection, change.object, change.external_id))
+            places.append(_place(change))
             places.extend(
                 (change.connection, str(item.references), str(one.fields[item.field]))
                 for item in reference_fields(mapping)
@@ -126,7 +130,10 @@ class _Fold:
         known = [link.record_id for place in places if (link := self._work.links.get(place))]
         found = [one for key, values in identities.items() for value in values
                  for one in self._work.identified(*key, value)]  # fmt: skip
-        self._work.load_records([*known, *found, *keys])
+        # What is not known may become a record of its own, if it does not stand there already.
+        fresh = [record_id(one.mapping.entity, *_place(one.change)) for one in readings
+                 if _place(one.change) not in self._work.links]  # fmt: skip
+        self._work.load_records([*known, *found, *keys, *fresh])
 
     def _key(self, reading: _Reading) -> str:
         """Our own record id, as the vendor gave it back."""
@@ -165,7 +172,7 @@ class _Fold:
 
     def _state(self, reading: _Reading) -> str:
         change, mapping = reading.change, reading.mapping
-        link = self._work.links.get((change.connection, change.object, change.external_id))
+        link = self._work.links.get(_place(change))
         if link is not None and self._stale(change, link):
             self._result.echoes += 1
             return "dropped"
@@ -339,7 +346,7 @@ class _Fold:
 
     def _delete(self, change: Change) -> str:
         """The vendor deleted its object: nothing is written to it any more, and nothing elsewhere is deleted."""
-        place = (change.connection, change.object, change.external_id)
+        place = _place(change)
         self._work.load_links((place,))
         link = self._work.links.get(place)
         if link is None or link.gone:

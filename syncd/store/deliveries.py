@@ -16,6 +16,10 @@ _COLUMNS = (
     "wanted_version, parent_id, reason"
 )
 
+_QUEUED = "state IN ('waiting', 'unknown')"
+"""The condition of the index ``deliveries_due``, in its own words: SQLite uses a partial index only where it can
+prove that its condition holds, and a bound ``state = ?`` proves nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Want:
@@ -64,15 +68,15 @@ def due(
 ) -> list[Delivery]:
     """What may be sent now, most urgent first: all of one object, so that it fits one call."""
     head = tx.execute(
-        "SELECT object FROM deliveries WHERE connection = ? AND state = ? AND due_at <= ? "
+        f"SELECT object FROM deliveries WHERE connection = ? AND state = ? AND {_QUEUED} AND due_at <= ? "
         f"AND object NOT IN ({marks(len(paused))}) ORDER BY lane, due_at LIMIT 1",
         (connection, state, now, *paused),
     ).fetchone()
     if head is None:
         return []
     rows = tx.execute(
-        f"SELECT {_COLUMNS} FROM deliveries WHERE connection = ? AND state = ? AND due_at <= ? AND object = ? "
-        "ORDER BY lane, due_at LIMIT ?",
+        f"SELECT {_COLUMNS} FROM deliveries WHERE connection = ? AND state = ? AND {_QUEUED} AND due_at <= ? "
+        "AND object = ? ORDER BY lane, due_at LIMIT ?",
         (connection, state, now, head[0], limit),
     )
     return [_delivery(row) for row in rows]
@@ -81,7 +85,7 @@ def due(
 def next_due(tx: Tx, connection: str, now: int) -> int | None:
     """When the next delivery that is not due yet will be."""
     row = tx.execute(
-        "SELECT min(due_at) FROM deliveries WHERE connection = ? AND state IN ('waiting', 'unknown') AND due_at > ?",
+        f"SELECT min(due_at) FROM deliveries WHERE connection = ? AND {_QUEUED} AND due_at > ?",
         (connection, now),
     ).fetchone()
     return None if row[0] is None else int(row[0])
@@ -90,8 +94,8 @@ def next_due(tx: Tx, connection: str, now: int) -> int | None:
 def waiting(tx: Tx, connection: str, limit: int) -> tuple[int, int | None]:
     """How many wait (counted up to a limit), and the most urgent lane among those counted."""
     count, lane = tx.execute(
-        "SELECT count(*), min(lane) FROM "
-        "(SELECT lane FROM deliveries WHERE connection = ? AND state = 'waiting' ORDER BY lane LIMIT ?)",
+        "SELECT count(*), min(lane) FROM (SELECT lane FROM deliveries "
+        f"WHERE connection = ? AND state = 'waiting' AND {_QUEUED} ORDER BY lane LIMIT ?)",
         (connection, limit),
     ).fetchone()
     return int(count), lane
@@ -158,7 +162,7 @@ def recover(tx: Tx) -> int:
     """After a crash: what was being sent may have been applied."""
     return tx.execute(
         "UPDATE deliveries SET state = 'unknown', sending_at = NULL, due_at = 0, "
-        "reason = 'was being sent when syncd ended' WHERE state = 'sending'"
+        "reason = 'was being sent when syncd ended' WHERE state = 'sending' AND state <> 'done'"
     ).rowcount
 
 

@@ -28,9 +28,11 @@ def of_records(tx: Tx, record_ids: Sequence[str]) -> dict[str, dict[tuple[str, s
     """Links by record id, then by connection and object. A live link hides one that is gone."""
     found: dict[str, dict[tuple[str, str], Link]] = {}
     for part in chunks(record_ids):
-        sql = f"SELECT {_COLUMNS} FROM links WHERE record_id IN ({marks(len(part))}) ORDER BY gone DESC"
-        for row in tx.execute(sql, part):
-            found.setdefault(row[3], {})[row[0], row[1]] = _link(row)
+        # One query for each of the two partial indexes.
+        for gone in ("gone = 1", "gone = 0"):
+            sql = f"SELECT {_COLUMNS} FROM links WHERE {gone} AND record_id IN ({marks(len(part))})"
+            for row in tx.execute(sql, part):
+                found.setdefault(row[3], {})[row[0], row[1]] = _link(row)
     return found
 
 

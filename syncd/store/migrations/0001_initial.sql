@@ -71,6 +71,7 @@ CREATE TABLE links (
     PRIMARY KEY (connection, object, external_id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX links_of_record ON links (record_id, connection, object) WHERE gone = 0;
+CREATE INDEX links_gone ON links (record_id) WHERE gone = 1;
 
 -- Records that must be written: one row per record, connection and object; newer state coalesces into it.
 CREATE TABLE deliveries (
