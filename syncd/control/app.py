@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
+import structlog
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -19,18 +23,27 @@ from syncd.engine import replay
 from syncd.engine.capture import Captor
 from syncd.engine.flows import Flows
 from syncd.engine.health import Health
-from syncd.engine.replay import Chosen, ReplayError
+from syncd.engine.replay import Chosen, CommandReusedError, ReplayError
 from syncd.engine.signals import News, Signals
+from syncd.model.change import Lane
 from syncd.runtime.clock import World
 from syncd.runtime.metrics import Metrics
 from syncd.store import books
-from syncd.store.database import Database
+from syncd.store.database import Database, Tx
 from syncd.store.errors import StoreError
 
 T = TypeVar("T")
 
+_log = structlog.get_logger("syncd.control")
+
 PAGE_LIMIT = 500
+_WHOLE = re.compile(r"[0-9]{1,18}")
+_RECORD_PLACE = re.compile(r"[0-9]{1,18}:.+")
 BODY_LIMIT = 1024 * 1024
+
+
+class BadRequestError(Exception):
+    """The request makes no sense; the message names the part and what was expected."""
 
 
 class StatusSource(Protocol):
@@ -78,7 +91,7 @@ class Control:
             Route("/v1/runs/now", self._guard(self.run_now), methods=["POST"]),
             Route("/v1/flows", self._guard(self.flows), methods=["POST"]),
         ]
-        return Starlette(routes=routes)
+        return Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
 
     def _guard(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """Expected failures become problems; unexpected ones become a 503 that is logged, never a silent 500."""
@@ -88,10 +101,20 @@ class Control:
                 return await handler(request)
             except queries.NotFoundError as error:
                 return _problem(404, "not-found", str(error))
-            except (ReplayError, msgspec.ValidationError, msgspec.DecodeError, ValueError, KeyError) as error:
-                return _problem(400, "bad-request", str(error) or type(error).__name__)
+            except CommandReusedError as error:
+                return _problem(409, "command-reused", str(error))
+            except (ReplayError, BadRequestError, msgspec.DecodeError) as error:
+                return _problem(400, "bad-request", str(error))
+            except (OverflowError, RecursionError):
+                return _problem(400, "bad-request", "a number is too large or the JSON too deep")
             except StoreError as error:
                 return _problem(503, "store-unavailable", str(error))
+            except Exception as error:  # noqa: BLE001 - told, with its place in the log
+                _log.error(
+                    "control.failed", path=request.scope["route"].path, error=type(error).__name__, exc_info=error
+                )
+                told = f"syncd failed to answer: {type(error).__name__}; its log says where"
+                return _problem(503, "internal", told)
 
         return guarded
 
@@ -102,12 +125,16 @@ class Control:
         return _reply(await self._status.status())
 
     async def stream(self, request: Request) -> Response:
-        interval = min(60.0, max(0.1, float(request.query_params.get("interval", "1.0"))))
+        interval = min(60.0, max(0.1, _seconds(request, "interval", 1.0)))
+        first = await self._status.status()
 
         async def lines() -> AsyncIterator[bytes]:
-            while True:
-                yield msgspec.json.encode(await self._status.status()) + b"\n"
-                await asyncio.sleep(interval)
+            yield msgspec.json.encode(first) + b"\n"
+            with contextlib.suppress(StoreError):
+                # The end of the stream says enough; whoever comes again is told why.
+                while True:
+                    await asyncio.sleep(interval)
+                    yield msgspec.json.encode(await self._status.status()) + b"\n"
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
@@ -128,8 +155,8 @@ class Control:
             await self._database.read(
                 partial(
                     queries.queue_page, now=self._now(), connection=query.get("connection", ""),
-                    state=query.get("state", ""), lane=query.get("lane", ""), limit=_limit(request),
-                    after=int(query.get("after", "0")),
+                    state=query.get("state", ""), lane=_lane(request), limit=_limit(request),
+                    after=_number(request, "after", 0),
                 )
             )
         )  # fmt: skip
@@ -150,7 +177,7 @@ class Control:
             await self._database.read(
                 partial(
                     queries.dead_letters, flows=self._flows, fingerprint=request.path_params["fingerprint"],
-                    limit=_limit(request), after=int(request.query_params.get("after", "0")),
+                    limit=_limit(request), after=_number(request, "after", 0),
                 )
             )
         )  # fmt: skip
@@ -161,11 +188,14 @@ class Control:
 
     async def records(self, request: Request) -> Response:
         query = request.query_params
+        after = query.get("after", "")
+        if after and not _RECORD_PLACE.fullmatch(after):
+            raise BadRequestError("after: give what the page before said")
         return _reply(
             await self._database.read(
                 partial(
                     queries.record_page, query=query.get("query", ""), entity=query.get("entity", ""),
-                    limit=_limit(request), after=query.get("after", ""),
+                    limit=_limit(request), after=after,
                 )
             )
         )  # fmt: skip
@@ -213,6 +243,7 @@ class Control:
         if asked.preview:
             found = await self._database.read(partial(replay.choose, chosen=chosen))
             return _reply(m.ReplayResult(matched=len(found), replayed=0))
+        _signed(asked.command_id, asked.who)
         outcome = await self._database.write(
             partial(
                 replay.replay, flows=self._flows, chosen=chosen, command_id=asked.command_id, who=asked.who,
@@ -228,6 +259,7 @@ class Control:
 
     async def discard(self, request: Request) -> Response:
         asked = await _body(request, m.DiscardRequest)
+        _signed(asked.command_id, asked.who)
         matched, done = await self._database.write(
             partial(
                 replay.discard, chosen=_chosen(asked.selection), command_id=asked.command_id, who=asked.who,
@@ -240,14 +272,19 @@ class Control:
 
     async def run_now(self, request: Request) -> Response:
         asked = await _body(request, m.RunNowRequest)
+        if asked.mapping not in {one.name for one in self._flows.mappings}:
+            raise queries.NotFoundError(f"there is no mapping {asked.mapping}")
         reason = self._captor.run_now(asked.mapping, asked.kind)
+        if not reason:
+            self._signals.tell("run.asked", who=asked.who, mapping=asked.mapping, kind=asked.kind)
         return _reply(m.RunNowResult(started=not reason, reason=reason))
 
     async def flows(self, request: Request) -> Response:
         asked = await _body(request, m.FlowRequest)
+        _signed(asked.command_id, asked.who)
         known = {one.name for one in self._flows.mappings} | set(self._flows.systems)
         if asked.target not in known:
-            return _problem(404, "not-found", f"there is no connection or mapping {asked.target}")
+            raise queries.NotFoundError(f"there is no connection or mapping {asked.target}")
         changed, paused = await self._database.write(partial(_pause, asked=asked, now=self._now()))
         self._health.paused = frozenset(paused)
         self._signals.tell("flow.paused" if asked.paused else "flow.resumed", who=asked.who, target=asked.target)
@@ -259,11 +296,15 @@ class Control:
         return self._world.clock.now_ms()
 
 
-def _pause(tx: Any, asked: m.FlowRequest, now: int) -> tuple[bool, set[str]]:
+def _pause(tx: Tx, asked: m.FlowRequest, now: int) -> tuple[bool, set[str]]:
+    action = f"{'pause' if asked.paused else 'resume'} {asked.target}"
+    before = replay.answered(tx, asked.command_id, action)
+    if before is not None:
+        return before == "changed", books.pauses(tx)
     changed = books.set_pause(tx, asked.target, now, asked.who, asked.why, paused=asked.paused)
-    if changed and books.audited(tx, asked.command_id) is None:
-        action = "pause" if asked.paused else "resume"
-        books.add_audit(tx, now, asked.command_id, asked.who, action, asked.target, asked.why, {}, "done")
+    # Also what changed nothing is noted: repeated later, it must change nothing then either.
+    outcome = "changed" if changed else "unchanged"
+    books.add_audit(tx, now, asked.command_id, asked.who, action, asked.target, asked.why, {}, outcome)
     return changed, books.pauses(tx)
 
 
@@ -280,7 +321,39 @@ def _tail_line(one: News) -> bytes:
 
 
 def _limit(request: Request) -> int:
-    return max(1, min(PAGE_LIMIT, int(request.query_params.get("limit", "100"))))
+    return max(1, min(PAGE_LIMIT, _number(request, "limit", 100)))
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not _WHOLE.fullmatch(text):
+        raise BadRequestError(f"{name}: must be a whole number")
+    return int(text)
+
+
+def _seconds(request: Request, name: str, default: float) -> float:
+    text = request.query_params.get(name)
+    try:
+        return default if text is None else float(text)
+    except ValueError:
+        raise BadRequestError(f"{name}: must be a number of seconds") from None
+
+
+def _lane(request: Request) -> str:
+    text = request.query_params.get("lane", "")
+    if text and text.upper() not in Lane.__members__:
+        raise BadRequestError(f"lane: must be one of {', '.join(name.lower() for name in Lane.__members__)}")
+    return text
+
+
+def _signed(command_id: str, who: str) -> None:
+    """A command says who gives it, and has an id by which its repetition is known."""
+    if not command_id.strip():
+        raise BadRequestError("command_id: make one up for every command; the same again means the same command")
+    if not who.strip():
+        raise BadRequestError("who: say who asks")
 
 
 async def _body(request: Request, kind: type[T]) -> T:
@@ -288,12 +361,19 @@ async def _body(request: Request, kind: type[T]) -> T:
     async for part in request.stream():
         body += part
         if len(body) > BODY_LIMIT:
-            raise ValueError(f"the request is larger than {BODY_LIMIT} bytes")
+            raise BadRequestError(f"the request is larger than {BODY_LIMIT} bytes")
     return msgspec.json.decode(bytes(body), type=kind)
 
 
 def _reply(message: msgspec.Struct) -> Response:
     return Response(msgspec.json.encode(message), media_type="application/json")
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    del request
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    code = "method-not-allowed" if status == 405 else "not-found"
+    return _problem(status, code, "there is no such route; the routes stand in the API's description")
 
 
 def _problem(status: int, code: str, message: str) -> Response:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from syncd.model.delivery import Action, Delivery
 from syncd.model.diff import Diff, compare
 from syncd.model.lens import LensError, Raw
-from syncd.model.mapping import ChildMapping, DecodeError, ObjectMapping, encode, encode_item
+from syncd.model.mapping import ChildMapping, DecodeError, ObjectMapping, RelationMapping, encode, encode_item
 from syncd.model.record import Link, Record
 from syncd.model.value import Value
 from syncd.systems.contract import ChildrenWrite, ChildWrite, RelationWrite, Write
@@ -78,8 +78,8 @@ def plan(
             if parent is None and creates(relation.object):
                 return Blocked(delivery, str(parent_id))
             continue
-        relations.append(RelationWrite(relation.object, parent.external_id, relation.type_id))
-        relations.extend(_former(relation.field, relation.object, relation.type_id, link, parent, link_of))
+        relations.append(RelationWrite(relation.object, parent.external_id, relation.type_id, path=relation.path))
+        relations.extend(_former(relation, link, parent, link_of))
     try:
         values = _values(mapping, record, diff, link_of)
         children = tuple(_children(child, record, link) for child in mapping.children if child.field in names)
@@ -97,15 +97,13 @@ def plan(
     )  # fmt: skip
 
 
-def _former(
-    field: str, object_: str, type_id: int, link: Link | None, parent: Link, link_of: LinkOf
-) -> list[RelationWrite]:
+def _former(relation: RelationMapping, link: Link | None, parent: Link, link_of: LinkOf) -> list[RelationWrite]:
     """The association that the new one replaces."""
-    before = link.shadow.get(field) if link else None
-    former = link_of(str(before), object_) if before else None
+    before = link.shadow.get(relation.field) if link else None
+    former = link_of(str(before), relation.object) if before else None
     if former is None or former.external_id == parent.external_id:
         return []
-    return [RelationWrite(object_, former.external_id, type_id, remove=True)]
+    return [RelationWrite(relation.object, former.external_id, relation.type_id, remove=True, path=relation.path)]
 
 
 def _values(mapping: ObjectMapping, record: Record, diff: Diff, link_of: LinkOf) -> dict[str, Raw]:
@@ -141,4 +139,4 @@ def _children(child: ChildMapping, record: Record, link: Link | None) -> Childre
     )
     remove = {key: external_id for key, external_id in known.items() if key not in items}
     complete = link is not None and child.field not in link.shadow
-    return ChildrenWrite(child.object, child.type_id, upsert, remove, complete)
+    return ChildrenWrite(child.object, child.type_id, upsert, remove, complete=complete)

@@ -20,6 +20,10 @@ class ReplayError(Exception):
     """The request cannot be carried out; the message says why."""
 
 
+class CommandReusedError(ReplayError):
+    """The command id belongs to another command already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """Which dead letters: the named ones, or all open ones that match."""
@@ -33,6 +37,8 @@ class Chosen:
     def __post_init__(self) -> None:
         if not (self.ids or self.fingerprint or self.connection or self.entity or self.all):
             raise ReplayError("nothing is selected: give ids, a filter, or all")
+        if self.ids and (self.fingerprint or self.connection or self.entity or self.all):
+            raise ReplayError("give ids or a filter, not both")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ def replay(
 ) -> ReplayOutcome:
     """Send again, as is or with edited values. An edit is an operator's change: it is staged and folded like every
     other, so the original stays in the history and every connection learns of it."""
-    before = books.audited(tx, command_id)
+    before = answered(tx, command_id, "replay")
     if before is not None:
         return _outcome(before)
     found = choose(tx, chosen)
@@ -86,7 +92,7 @@ def discard(tx: Tx, chosen: Chosen, *, command_id: str, who: str, why: str, now:
     """Close without sending; ``(matched, discarded)``. The reason is required."""
     if not why.strip():
         raise ReplayError("a discard needs a reason")
-    before = books.audited(tx, command_id)
+    before = answered(tx, command_id, "discard")
     if before is not None:
         matched, done = from_json(before)
         return matched, done
@@ -97,6 +103,16 @@ def discard(tx: Tx, chosen: Chosen, *, command_id: str, who: str, why: str, now:
         to_json([len(found), done]),
     )  # fmt: skip
     return len(found), done
+
+
+def answered(tx: Tx, command_id: str, action: str) -> str | None:
+    """What a command answered when it was carried out; ``None`` when it is new. Raises :class:`CommandReusedError`."""
+    before = books.audited(tx, command_id)
+    if before is None:
+        return None
+    if before.action != action:
+        raise CommandReusedError(f"the command id {command_id} was used for another command ({before.action})")
+    return before.result
 
 
 def checked_edits(flows: Flows, entity: str, edits: Mapping[str, Any]) -> dict[str, Value]:

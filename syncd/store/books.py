@@ -116,10 +116,16 @@ def save_budgets(tx: Tx, states: Iterable[tuple[str, bytes]], now: int) -> None:
     )
 
 
-def audited(tx: Tx, command_id: str) -> str | None:
-    """The result a command had, if it was carried out before."""
-    row = tx.execute("SELECT result FROM audit WHERE command_id = ?", (command_id,)).fetchone()
-    return None if row is None else str(row[0])
+@dataclass(frozen=True, slots=True)
+class Audited:
+    action: str
+    result: str
+
+
+def audited(tx: Tx, command_id: str) -> Audited | None:
+    """What a command was and the result it had, if it was carried out before."""
+    row = tx.execute("SELECT action, result FROM audit WHERE command_id = ?", (command_id,)).fetchone()
+    return None if row is None else Audited(row[0], row[1])
 
 
 def add_audit(

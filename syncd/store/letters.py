@@ -101,8 +101,9 @@ def select(
     """Open dead letters: the named ones, or all that match. Oldest first."""
     where, values = ["state = 'open'"], list[int | str]()
     if ids:
-        where.append(f"id IN ({marks(len(ids))})")
-        values.extend(ids)
+        # One value however many there are: a statement takes a limited number of parameters.
+        where.append("id IN (SELECT value FROM json_each(?))")
+        values.append(to_json(list(ids)))
     for column, value in (("fingerprint", fingerprint), ("connection", connection), ("entity", entity)):
         if value:
             where.append(f"{column} = ?")
