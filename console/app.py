@@ -37,6 +37,7 @@ from console.screens.record import RecordScreen
 from console.screens.records import RecordsScreen
 from console.screens.replay import ReplayDialog
 from console.themes import DARK, LIGHT, THEMES, inks
+from console.widgets.panel import Strip
 from console.widgets.topbar import TopBar, badge
 from syncd.control.messages import DeadLetterDetail, RunNowRequest, RunNowResult, Selection, Status
 
@@ -259,6 +260,8 @@ class ConsoleApp(App[None]):
         for screen in self.screen_stack:
             for table in screen.query("KeyedTable"):
                 table.notify_style_update()
+            for strip in screen.query(Strip):
+                strip.repaint()
             screen.refresh(layout=True, repaint=True)
         if isinstance(self.screen, LiveScreen) and self.status:
             self.screen.paint(self.status)

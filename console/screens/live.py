@@ -83,7 +83,8 @@ class Loader(Widget):
 
     def on_arrived(self, message: Arrived) -> None:
         message.stop()
-        if self.is_attached:
+        # An answer for a screen that was left meanwhile has nobody to look at it.
+        if self.is_attached and self.is_running:
             message.apply()
 
 

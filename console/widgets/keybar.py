@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.screen import Screen
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
@@ -18,20 +17,35 @@ class KeyBar(Footer):
 
     def __init__(self) -> None:
         super().__init__(show_command_palette=False, compact=True)
+        self._offered: list[tuple[str, str, str, str, bool, str]] = []
+
+    def bindings_changed(self, screen: Screen[object]) -> None:
+        # The keys are asked for with every snapshot; they are built anew only when they are others.
+        if self.is_attached and screen is self.screen and self._offers() != self._offered:
+            super().bindings_changed(screen)
+
+    def on_resize(self) -> None:
+        self.bindings_changed(self.screen)
 
     def compose(self) -> ComposeResult:
         if not self._bindings_ready:
             return
-        by_action: dict[str, list[tuple[DOMNode, Binding, bool, str]]] = defaultdict(list)
-        for node, binding, enabled, tooltip in self.screen.active_bindings.values():
+        self._offered = self._offers()
+        for key, shown, words, action, enabled, classes in self._offered:
+            yield FooterKey(key, shown, words, action, disabled=not enabled, classes=classes).data_bind(
+                compact=Footer.compact
+            )
+
+    def _offers(self) -> list[tuple[str, str, str, str, bool, str]]:
+        by_action: dict[str, tuple[DOMNode, Binding, bool]] = {}
+        for node, binding, enabled, _ in self.screen.active_bindings.values():
             if binding.show:
-                by_action[binding.action].append((node, binding, enabled, tooltip))
-        firsts = [some[0] for some in by_action.values()]
+                by_action.setdefault(binding.action, (node, binding, enabled))
         narrow = self.app.size.width < NARROW
-        for node, binding, enabled, tooltip in sorted(firsts, key=lambda one: isinstance(one[0], App)):
+        offers = []
+        for node, binding, enabled in sorted(by_action.values(), key=lambda one: isinstance(one[0], App)):
             everywhere = isinstance(node, App)
             words = "" if everywhere and narrow else binding.description
-            yield FooterKey(
-                binding.key, self.app.get_key_display(binding), words, binding.action, disabled=not enabled,
-                tooltip=tooltip or binding.description, classes="-everywhere" if everywhere else "",
-            ).data_bind(compact=Footer.compact)  # fmt: skip
+            classes = "-everywhere" if everywhere else ""
+            offers.append((binding.key, self.app.get_key_display(binding), words, binding.action, enabled, classes))
+        return offers

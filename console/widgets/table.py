@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.widgets import DataTable
 
 from console.text import Part, fitted, line, said
+from console.widgets.panel import same
 
 Row: TypeAlias = tuple[str, Sequence[Text]]
 """The key of a row and its cells, one per column of the specification."""
@@ -133,7 +134,7 @@ class KeyedTable(DataTable[Text]):
                 self._add(key, cells)
                 continue
             for index, column, width in self._shown:
-                if before[index] != cells[index] or before[index].style != cells[index].style:
+                if not same(before[index], cells[index]):
                     self.update_cell(key, column.key, fitted(cells[index], width, right=column.right))
         self._rows_by_key = wanted
 

@@ -56,26 +56,30 @@ class Tab(Strip):
 class TopBar(Horizontal):
     """Painted by the application every second, on every screen."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Kept rather than looked up: the bar is painted from outside, also while its screen comes or goes.
+        self._brand, self._line = Strip(id="brand"), Strip(id="link")
+        self._tabs = {mode: Tab(mode) for mode, _, _ in TABS}
+
     def compose(self) -> ComposeResult:
-        yield Strip(id="brand")
-        for mode, _, _ in TABS:
-            yield Tab(mode)
-        yield Strip(id="link")
+        yield self._brand
+        yield from self._tabs.values()
+        yield self._line
 
     def on_mount(self) -> None:
         self.call_after_refresh(self.paint)
 
     def paint(self) -> None:
-        if not self.is_mounted:
+        if not all(one.is_mounted for one in (self._brand, self._line, *self._tabs.values())):
             return
         home = cast("ConsoleApp", self.app)
-        self.query_one("#brand", Strip).paint(line((f" {home.glyphs.brand} syncd ", "title")))
+        self._brand.paint(line((f" {home.glyphs.brand} syncd ", "title")))
         opened = home.newest.counters.dead_letters_open if home.newest else 0
         for mode, key, title in TABS:
-            here = mode == home.current_mode
+            here, tab = mode == home.current_mode, self._tabs[mode]
             count: list[Part] = [(f" {opened}", "bad")] if mode == "failures" and opened else []
-            tab = self.query_one(f"#tab-{mode}", Tab)
             tab.set_class(here, "-here")
             tab.paint(line((f" {key} ", "key"), (title, "strong" if here else "muted"), *count, " "))
         parts: list[Part] = [(" READ-ONLY ", "badge-muted"), " "] if home.read_only else []
-        self.query_one("#link", Strip).paint(line(*parts, home.badge()))
+        self._line.paint(line(*parts, home.badge()))

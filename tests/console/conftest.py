@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from console_daemon import FakeDaemon
+from textual._compositor import LayoutUpdate
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from console.app import ConsoleApp
 from console.client import Client
@@ -69,9 +71,14 @@ class Driver:
 
     def text(self) -> str:
         """What is on the screen, as text."""
-        screens = [screen for screen in self.app.screen_stack if screen.is_current or screen is self.app.screen]
-        rows = [strip.text for screen in screens for strip in screen._compositor.render_strips()]
-        return "\n".join(rows)
+        return "\n".join(strip.text for strip in self.strips())
+
+    def strips(self) -> list[Strip]:
+        """What the terminal would be sent, row by row."""
+        app = self.app
+        update = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
+        assert isinstance(update, LayoutUpdate)
+        return [Strip.join(row) for row in update.strips]
 
     async def open(self, screen: type, *keys: str) -> None:
         await self.press(*keys)
@@ -90,7 +97,7 @@ def attached(daemon: FakeDaemon):
     @asynccontextmanager
     async def attach(size: tuple[int, int] = (80, 24), **more: object) -> AsyncIterator[Driver]:
         app = ConsoleApp(Client(daemon.socket), who="jo", glyphs=UNICODE, **more)  # type: ignore[arg-type]
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=True) as pilot:
             driver = Driver(app, pilot)
             await driver.until(lambda: app.status is not None, "the first snapshot")
             await driver.until(lambda: app.screen.picture_ready(), "the overview")

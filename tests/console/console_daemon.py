@@ -35,7 +35,7 @@ class World:
         self.step = True
         """Whether each snapshot differs from the one before."""
         self.ticks = 0
-        self.interval = 0.05
+        self.interval = 0.2
         self.commands: list[msgspec.Struct] = []
         """Every command that arrived, repetitions included."""
         self.effects: list[str] = []
