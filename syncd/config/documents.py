@@ -53,18 +53,22 @@ class FieldMappingDocument:
 class RelationDocument:
     object: str = ""
     type_id: Annotated[int, Between(1, 1_000_000_000)] = 0
+    path: str = ""
+    """The reference field, where the vendor keeps associations as fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChildDocument:
     object: str = ""
     type_id: Annotated[int, Between(1, 1_000_000_000)] = 0
+    path: str = ""
     fields: Mapping[str, FieldMappingDocument] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureDocument:
     webhook: bool = False
+    stream: bool = False
     poll: Annotated[float | None, Duration(0.2, DAY, off=True)] = None
     """Interval; ``false`` for no poll."""
     hydrate: bool = True

@@ -144,6 +144,7 @@ class _Builder:
             capture=Capture(
                 poll_seconds=document.capture.poll,
                 webhook=self.webhook(document),
+                stream=document.capture.stream,
                 hydrate=document.capture.hydrate,
                 overlap_seconds=document.capture.overlap,
             ),
@@ -237,10 +238,10 @@ class _Builder:
                 self.source.add(key, f"{self.entity.name} has no such field{meant(name, self.entity.fields)}")
             elif self.entity.fields[name].type is not FieldType.REFERENCE:
                 self.source.add(key, "a relation needs a field of type reference")
-            elif not one.object or not one.type_id:
-                self.source.lacks(key, 'needs object = "..." and type_id = ...')
+            elif not one.object or not (one.type_id or one.path):
+                self.source.lacks(key, 'needs object = "..." and type_id = ... (or path = "...", the reference field)')
             else:
-                yield RelationMapping(name, one.object, one.type_id)
+                yield RelationMapping(name, one.object, one.type_id, one.path)
 
     def children(self, document: MappingDocument) -> Iterator[ChildMapping]:
         for name, one in document.children.items():
@@ -252,15 +253,15 @@ class _Builder:
                 self.source.add(key, f"{self.entity.name} has no such field{meant(name, self.entity.fields)}")
             elif self.entity.fields[name].type is not FieldType.ITEMS:
                 self.source.add(key, "children need a field of type items")
-            elif not one.object or not one.type_id or not one.fields:
-                self.source.lacks(key, 'needs object = "...", type_id = ... and fields')
+            elif not one.object or not (one.type_id or one.path) or not one.fields:
+                self.source.lacks(key, 'needs object = "...", type_id = ... (or path = "...") and fields')
             else:
                 yield self.child(name, one, key, own.get(name))
 
     def child(self, name: str, document: ChildDocument, key: Key, own: Any) -> ChildMapping:
         written = own.get("fields", {}) if isinstance(own, dict) else {}
         fields = self.fields(document.fields, ITEM_FIELDS, (*key, "fields"), written, items=True)
-        return ChildMapping(name, document.object, tuple(fields), document.type_id)
+        return ChildMapping(name, document.object, tuple(fields), document.type_id, document.path)
 
 
 def _is_plain(value: Any) -> bool:

@@ -249,6 +249,13 @@ class Captor:
 def change_of(mapping: ObjectMapping, snapshot: Snapshot, channel: Channel, lane: Lane, now: int) -> Change:
     """A snapshot as a change. The same version met twice, by poll and hydration or in an overlap, is one change."""
     version = snapshot.version or str(snapshot.modified_at)
+    if snapshot.merged_into:
+        return Change(
+            connection=mapping.connection, object=mapping.object, external_id=snapshot.merged_into,
+            kind=ChangeKind.MERGED, channel=channel, lane=lane, received_at=now, occurred_at=snapshot.modified_at,
+            dedupe_key=f"{mapping.object}:{snapshot.external_id}:{version}",
+            payload={"into": snapshot.merged_into, "from": [snapshot.external_id]},
+        )  # fmt: skip
     return Change(
         connection=mapping.connection, object=mapping.object, external_id=snapshot.external_id,
         kind=ChangeKind.DELETED if snapshot.deleted else ChangeKind.STATE, channel=channel, lane=lane,

@@ -139,4 +139,4 @@ def _children(child: ChildMapping, record: Record, link: Link | None) -> Childre
     )
     remove = {key: external_id for key, external_id in known.items() if key not in items}
     complete = link is not None and child.field not in link.shadow
-    return ChildrenWrite(child.object, child.type_id, upsert, remove, complete=complete)
+    return ChildrenWrite(child.object, child.type_id, upsert, remove, complete, child.path)

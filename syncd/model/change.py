@@ -23,6 +23,8 @@ class Channel(StrEnum):
     EVENT = "event"
     """Posted by the shop to ``/v1/events``."""
     POLL = "poll"
+    STREAM = "stream"
+    """Told over a stream that the vendor holds open."""
     HYDRATION = "hydration"
     OPERATOR = "operator"
     """An operator's edit; it travels the same road as every other change."""

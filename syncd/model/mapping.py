@@ -40,7 +40,9 @@ class RelationMapping:
     object: str
     """The object in the same connection to associate with."""
     type_id: int
-    """The vendor's association type, from this object to that one."""
+    """The vendor's association type, from this object to that one; 0 where associations have none."""
+    path: str = ""
+    """The reference field, for a vendor that keeps associations as fields; empty: the one that leads there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,9 @@ class ChildMapping:
     object: str
     fields: tuple[FieldMapping, ...]
     type_id: int
-    """The vendor's association type, from the child to the parent."""
+    """The vendor's association type, from the child to the parent; 0 where associations have none."""
+    path: str = ""
+    """The child's reference field to its parent, for a vendor that keeps associations as fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Capture:
     poll_seconds: float | None = None
     """Interval of the delta poll; ``None`` means no poll."""
     webhook: bool = False
+    stream: bool = False
+    """News comes over a stream that the vendor holds open, where it has one for the object."""
     hydrate: bool = True
     """Read everything once, before or beside the deltas."""
     overlap_seconds: float = 60.0

@@ -6,7 +6,7 @@ error into a :class:`~syncd.model.failure.Failure` at its own border; no vendor 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -39,6 +39,8 @@ class Snapshot:
     """Compared as an integer by systems whose capabilities say ``ordered_versions``."""
     modified_at: int = 0
     deleted: bool = False
+    merged_into: str = ""
+    """Absorbed by the object of this id; ``data`` is empty then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class RelationWrite:
     external_id: str
     type_id: int
     remove: bool = False
+    path: str = ""
+    """The reference field, where the vendor keeps associations as fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ class ChildrenWrite:
     """Item key to vendor id of children to archive."""
     complete: bool = False
     """What hangs there is not known (an answer was lost): of our children only those in ``upsert`` may remain."""
+    path: str = ""
+    """The child's reference field to its parent, where the vendor keeps associations as fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +163,12 @@ class Capabilities:
     """Deletions can be seen by at least one capture."""
     keyed_creates: bool
     """A retried create cannot duplicate."""
+    streams: frozenset[str] = frozenset()
+    """Objects whose changes come over a stream that the vendor holds open; then the system is a
+    :class:`StreamingSystem`."""
+    bulk_batch: int = 0
+    """How many writes of the bulk lane the engine may hand over at once, where the vendor takes many in one job;
+    0: no more than ``write_batch``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +245,44 @@ class System(Protocol):
     async def write(self, mapping: ObjectMapping, writes: Sequence[Write], lane: Lane) -> Sequence[Verdict]:
         """Write, one verdict per write, in any order. Never raises for a vendor's refusal, a time-out or an
         empty budget (the verdict's failure says WAIT). An input whose fate is not known gets the remedy LOOK."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A span of which a stream could not tell every change. It is read again by other means."""
+
+    objects: tuple[str, ...]
+    from_at: int
+    """Milliseconds since the epoch; 0: from the beginning."""
+    until_at: int
+    reason: str
+    """Stable, lower case with dashes: ``position-lost``, ``overflow``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a stream told, to be staged in one transaction with the cursor that stands behind it."""
+
+    changes: Sequence[Change]
+    cursor: str
+    """Where to go on after a restart; advances also when nothing happened, lest it ages."""
+    gap: Gap | None = None
+    """A gap was found: stated when this batch is staged, mended by the batches that follow."""
+    mended: bool = False
+    """The gap that was stated before has been read again, whole."""
+    notice: str = ""
+    """Something an operator should know, such as an allocation that runs out."""
+
+
+@runtime_checkable
+class StreamingSystem(Protocol):
+    """A system that holds streams of changes open. See :attr:`Capabilities.streams`."""
+
+    def stream(self, mappings: Sequence[ObjectMapping], cursor: str | None) -> AsyncIterator[Batch]:
+        """Changes of the mappings' objects from the cursor on, until the stream breaks: then it raises
+        :class:`VendorError`, and is asked again with the newest staged cursor. The next batch is asked for only when
+        the last one is staged. ``None`` starts at the present."""
         ...
 
 
