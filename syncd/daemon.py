@@ -83,7 +83,7 @@ class Keeper:
 
     async def save(self, connection: str, state: bytes) -> None:
         now = self._world.clock.now_ms()
-        await self._database.write(lambda tx: books.save_budgets(tx, [(connection, state)], now))
+        await self._database.write(lambda tx: books.save_budgets(tx, [(connection, state)], now), urgent=True)
 
 
 class Metered:

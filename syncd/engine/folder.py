@@ -20,8 +20,10 @@ from syncd.store.errors import StoreError
 from syncd.store.letters import DeadLetter
 
 BATCH = 400
-"""Changes per fold: long enough to pay for the commit, short enough that an acknowledgement never waits long for
-the writer."""
+"""The most changes per fold: enough to pay for the commit."""
+SMALLEST_BATCH = 50
+GOAL_SECONDS = 0.03
+"""Folds are cut to take about this long: an acknowledgement never waits for more than one of them."""
 IDLE_SECONDS = 5.0
 ODD = 2
 """Folds in a row that SQLite may refuse for no reason of its own before the payload is suspected."""
@@ -40,6 +42,7 @@ class Folder(Worker):
         self._metrics = metrics
         self._world = world
         self._odd = 0
+        self._size = BATCH
 
     async def turn(self) -> None:
         if not await self.step():
@@ -49,13 +52,21 @@ class Folder(Worker):
         """Fold one batch; whether there was one."""
         now = self._world.clock.now_ms()
         paused = sorted(self._health.paused)
-        batch = await self._database.read(partial(changes.to_fold, now=now, limit=BATCH, paused=paused))
-        self._signals.folding_behind = len(batch) == BATCH
+        batch = await self._database.read(partial(changes.to_fold, now=now, limit=self._size, paused=paused))
+        self._signals.folding_behind = len(batch) == self._size
         if not batch:
             return False
+        began = self._world.clock.monotonic()
         await self._fold(batch)
+        self._measure(len(batch), self._world.clock.monotonic() - began)
         self._odd = 0
         return True
+
+    def _measure(self, count: int, seconds: float) -> None:
+        """Only whole batches tell how fast folding is here."""
+        if count == self._size and seconds > 0:
+            fitting = int(count * GOAL_SECONDS / seconds)
+            self._size = max(SMALLEST_BATCH, min(BATCH, (self._size + fitting) // 2))
 
     async def _fold(self, batch: list[Change]) -> None:
         """A poison change never blocks its neighbours: a batch that raises is halved until the poison stands alone."""

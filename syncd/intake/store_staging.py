@@ -20,7 +20,7 @@ class StoreStaging:
 
     async def stage(self, changes: Sequence[Change]) -> StageResult:
         try:
-            return await self._database.write(lambda tx: _stage(tx, changes))
+            return await self._database.write(lambda tx: _stage(tx, changes), urgent=True)
         except StoreError as error:
             # Full, locked, damaged: whatever it is, the sender is not to blame and must come again.
             raise StorageUnavailableError("storage") from error

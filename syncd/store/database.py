@@ -13,6 +13,7 @@ import fcntl
 import logging
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -39,6 +40,32 @@ CHECKPOINT_BYTES = 32 * 1024 * 1024
 _log = logging.getLogger(__name__)
 
 
+class Turnstile:
+    """One unit of work at a time; urgent ones first, though never two in a row while others wait."""
+
+    def __init__(self) -> None:
+        self._busy = False
+        self._urgent: deque[asyncio.Future[None]] = deque()
+        self._patient: deque[asyncio.Future[None]] = deque()
+        self._last_urgent = False
+
+    async def enter(self, *, urgent: bool) -> None:
+        if self._busy:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            (self._urgent if urgent else self._patient).append(turn)
+            await turn
+        self._busy = True
+        self._last_urgent = urgent
+
+    def leave(self) -> None:
+        first, second = (self._patient, self._urgent) if self._last_urgent else (self._urgent, self._patient)
+        queue = first or second
+        if queue:
+            queue.popleft().set_result(None)
+        else:
+            self._busy = False
+
+
 class Database:
     """The state file of one daemon."""
 
@@ -54,6 +81,7 @@ class Database:
         self._writer: aiosqlite.Connection | None = None
         self._reader: aiosqlite.Connection | None = None
         self._lock_handle: int | None = None
+        self._turnstile = Turnstile()
 
     async def open(self) -> None:
         """Own, open and migrate the file. Raises :class:`StoreError`."""
@@ -79,21 +107,21 @@ class Database:
             os.close(self._lock_handle)
             self._lock_handle = None
 
-    async def write(self, unit: Callable[[Tx], T]) -> T:
-        """Run a unit in one transaction and commit it durably. Raises :class:`StoreError`, or what the unit raises;
-        then nothing of it stays."""
-        if self._writer is None:
-            raise StoreUnavailableError(f"{self.path}: the state file is not open")
-        return await asyncio.shield(asyncio.ensure_future(self._written(self._writer, unit)))
+    async def write(self, unit: Callable[[Tx], T], *, urgent: bool = False) -> T:
+        """Run a unit in one transaction and commit it durably. ``urgent``: somebody waits for the answer.
 
-    async def _written(self, writer: aiosqlite.Connection, unit: Callable[[Tx], T]) -> T:
+        Raises :class:`StoreError`, or what the unit raises; then nothing of it stays.
+        """
+        return await asyncio.shield(asyncio.ensure_future(self._in_turn(unit, urgent=urgent)))
+
+    async def _in_turn(self, unit: Callable[[Tx], T], *, urgent: bool) -> T:
+        await self._turnstile.enter(urgent=urgent)
         try:
-            result = await self._run(writer, lambda tx: _transaction(tx, unit))
-        except StoreError as error:
-            self.trouble = str(error)
-            raise
-        self.trouble = ""
-        return result
+            if self._writer is None:
+                raise StoreUnavailableError(f"{self.path}: the state file is not open")
+            return await self._run(self._writer, lambda tx: _transaction(tx, unit))
+        finally:
+            self._turnstile.leave()
 
     async def read(self, query: Callable[[Tx], T]) -> T:
         """Run a query on the read-only connection, in one snapshot."""

@@ -245,3 +245,26 @@ def test_no_acknowledged_commit_is_lost_when_the_process_is_killed(tmp_path: Pat
 
         assert found["a"] == found["b"], "a unit is whole"
         assert found["a"] in (told, told + 1), "what was told is there; one more may have been on its way"
+
+
+async def test_urgent_units_go_first_but_never_shut_the_others_out(database: Database) -> None:
+    order: list[str] = []
+    began, may_end = threading.Event(), threading.Event()
+
+    def block(_tx: Any) -> None:
+        began.set()
+        may_end.wait(5)
+
+    first = asyncio.create_task(database.write(block))
+    await asyncio.to_thread(began.wait, 5)
+    names = ["patient 1", "patient 2", "urgent 1", "urgent 2", "urgent 3"]
+    rest = [
+        asyncio.create_task(database.write(lambda _tx, name=name: order.append(name), urgent=name[0] == "u"))
+        for name in names
+    ]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    may_end.set()
+    await asyncio.gather(first, *rest)
+
+    assert order == ["urgent 1", "patient 1", "urgent 2", "patient 2", "urgent 3"]
