@@ -53,6 +53,8 @@ from syncd.systems.contract import Call, System
 COURIERS: Final = 4
 """Calls to one connection that may be on their way at once; its budget decides how many really are."""
 DRAIN_SECONDS: Final = 10.0
+SHORT_SECONDS: Final = 60.0
+"""Windows that reset sooner are the ones that make calls travel together."""
 FINE, FAILED, ENVIRONMENT = 0, 1, 3
 DAY: Final = 86_400.0
 
@@ -127,7 +129,7 @@ class Daemon:
         self.metrics = Metrics(clock)
         self.signals = Signals(clock)
         standing = await self.database.write(lambda tx: _found(tx, self.world.new_id(), clock.now_ms()))
-        self.health = Health(settings.connections, clock, self.signals)
+        self.health = Health(settings.connections, clock, self.signals, self._pressure)
         self.health.paused = frozenset(standing.paused)
         if standing.recovered:
             _log.warning("daemon.recovered", deliveries=standing.recovered)
@@ -214,6 +216,12 @@ class Daemon:
             app = ops_app(exposition.alive, exposition.ready, exposition.text)
             parts.append(OpsServer(app, host=settings.ops.host, port=settings.ops.port))
         return parts
+
+    def _pressure(self, connection: str) -> float:
+        """The share of the tightest window that is used, of those that run for seconds rather than for a day."""
+        budget = self._budgets.get(connection)
+        short = [one for one in budget.snapshot() if 0 < one.resets_in_seconds <= SHORT_SECONDS] if budget else []
+        return max((one.used / one.limit for one in short if one.limit), default=0.0)
 
     def _windows(self) -> list[WindowLine]:
         return [

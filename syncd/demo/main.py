@@ -147,7 +147,7 @@ class _Demo:
     async def _with_console(self) -> int:
         self._spawn(self._trade_on())
         console = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "console.cli", "--socket", str(self._stage.socket)
+            sys.executable, "-m", "console", "--socket", str(self._stage.socket)
         )
         await console.wait()
         return FINE
@@ -159,7 +159,7 @@ class _Demo:
         while time.monotonic() < ends:
             block = [
                 replace(one, number=number + one.number, email=f"{number}.{one.email}")
-                for one in shoppers(self._options.seed + number, 20.0, RATE / 2)
+                for one in shoppers(self._options.seed + number, 20.0, RATE / 2, planted=number == 0)
             ]
             number += len(block)
             self._sales.wanted |= frozenset(one.email for one in block if one.sale)

@@ -77,11 +77,11 @@ class Shopper:
     plant: Plant | None = None
 
 
-def shoppers(seed: int, seconds: float, rate: float) -> Iterator[Shopper]:
-    """The shoppers of a run: ``rate`` a second, over ``seconds``."""
+def shoppers(seed: int, seconds: float, rate: float, *, planted: bool = True) -> Iterator[Shopper]:
+    """The shoppers of a run: ``rate`` a second, over ``seconds``; ``planted``: some of them with failures."""
     dice = random.Random(f"shoppers:{seed}")
     count = max(len(Plant) * 2, int(seconds * rate))
-    plants = _plants(dice, count)
+    plants = _plants(dice, count) if planted else {}
     for number in range(count):
         yield _shopper(dice, number, seconds * number / count, plants.get(number))
 

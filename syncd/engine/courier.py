@@ -23,6 +23,10 @@ from syncd.systems.contract import Snapshot, VendorError, Verdict
 
 LINGER_SECONDS = 0.25
 """While more is staged than one fold takes, a delivery may wait this long for company: one call for a hundred."""
+LONGEST_LINGER_SECONDS = 1.0
+"""The same when the vendor's window is all but spent."""
+PLENTY = 0.3
+"""While less than this share of the window is used, nobody waits for company."""
 IDLE_SECONDS = 30.0
 """The table is looked at this often even if no bell rings."""
 
@@ -149,13 +153,15 @@ class Courier(Worker):
     # --- resting -----------------------------------------------------------------------------------------------
 
     async def _linger(self) -> None:
-        """Let more come together while folds are still behind, unless somebody urgent waits."""
-        if not self._signals.folding_behind:
+        """Let more come together while folds are behind or calls grow scarce, unless somebody urgent waits."""
+        scarce = max(0.0, self._health.pressure(self._connection) - PLENTY) / (1 - PLENTY)
+        seconds = max(LINGER_SECONDS if self._signals.folding_behind else 0.0, LONGEST_LINGER_SECONDS * scarce)
+        if not seconds:
             return
         enough = self._system.capabilities.write_batch
         waiting, urgent = await self._database.read(partial(_waiting, connection=self._connection))
-        if waiting < enough and not urgent:
-            await self.pause(LINGER_SECONDS)
+        if 0 < waiting < enough and not urgent:
+            await self.pause(seconds)
 
     async def _rest(self) -> None:
         now = self._world.clock.now_ms()

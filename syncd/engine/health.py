@@ -3,7 +3,7 @@ let through from time to time, and the first success opens the gates again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from syncd.engine.signals import Signals
@@ -30,9 +30,14 @@ class Fare:
 
 
 class Health:
-    def __init__(self, connections: Iterable[str], clock: Clock, signals: Signals) -> None:
+    def __init__(
+        self, connections: Iterable[str], clock: Clock, signals: Signals,
+        pressure: Callable[[str], float] = lambda _connection: 0.0,
+    ) -> None:  # fmt: skip
         self._clock = clock
         self._signals = signals
+        self.pressure = pressure
+        """How much of a connection's tightest short window is used, 0 to 1: whether calls should travel together."""
         self._fares = {name: Fare(since_at=clock.now_ms()) for name in connections}
         self.paused: frozenset[str] = frozenset()
         """Targets that an operator paused: connections, or ``connection.object``."""

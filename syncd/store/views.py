@@ -27,9 +27,11 @@ def staged(tx: Tx) -> list[Row]:
 
 
 def open_deliveries(tx: Tx) -> list[Row]:
-    """``connection, object, state, lane, depth, oldest since_at`` of everything that is not done."""
+    """``connection, object, state, lane, depth, oldest since_at`` of everything that still moves: what is dead waits
+    for an operator among the failures, not in a queue."""
     return tx.execute(
-        "SELECT connection, object, state, lane, count(*), min(since_at) FROM deliveries WHERE state <> 'done' "
+        "SELECT connection, object, state, lane, count(*), min(since_at) FROM deliveries "
+        "WHERE state <> 'done' AND state <> 'dead' "
         "GROUP BY connection, object, state, lane"
     ).fetchall()
 

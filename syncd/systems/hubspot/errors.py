@@ -174,7 +174,8 @@ def read_error(data: Any) -> Told:
     scopes = (name for context in contexts for key in context if "cope" in key for name in _strings(context[key]))
     return Told(
         code=_choose(codes),
-        message=message,
+        # The sentences inside the embedded list are what a human wants to read; the whole stands in the reply.
+        message="; ".join(dict.fromkeys(str(one["message"]) for one in embedded if one.get("message"))) or message,
         fields=tuple(dict.fromkeys(fields)),
         scopes=tuple(dict.fromkeys(scopes)),
         policy=str(data.get("policyName") or ""),
