@@ -18,8 +18,11 @@ from syncd.sandbox.faults import FaultsError
 from syncd.sandbox.server import Sandbox
 from syncd.sandbox.vendor import Vendor
 
-KNOWN_VENDORS = ("commercetools", "hubspot")
+KNOWN_VENDORS = ("commercetools", "hubspot", "bigcommerce")
 """Each is a package ``syncd.sandbox.<name>`` whose ``SIMULATOR`` is a subclass of :class:`Vendor`."""
+
+DEFAULT_VENDORS = ("commercetools", "hubspot")
+"""Those that run when none is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class SandboxOptions:
     """Of the admin surface. The vendors follow on the next ports, in order; with 0 all ports are free ones."""
     seed: int = 0
     faults: str = "none"
-    vendors: tuple[str, ...] = KNOWN_VENDORS
+    vendors: tuple[str, ...] = DEFAULT_VENDORS
     host: str = "127.0.0.1"
 
 
