@@ -66,17 +66,19 @@ lint: $(STAMP) ## style, format, types, import arrows, and what no file may name
 	@$(BIN)/python .ci/hygiene.py
 
 bench: $(STAMP) ## measure the goals beside their peers; ARGS choose: make bench ARGS="intake"
-	@if test -f bench/Makefile.inc; then $(MAKE) -f bench/Makefile.inc bench-venv; \
-	 elif test -f bench/setup.sh; then bash bench/setup.sh; fi
+	@bash bench/setup.sh
 	@$(BIN)/python -m bench $(ARGS)
 
 docs: $(STAMP) ## docs/modules.md from the modules' own first lines
 	@$(BIN)/python docs/make_modules.py
 
-lock: $(TOOLS)/bin/uv ## requirements.lock anew from pyproject.toml
-	@$(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --extra dev $(ARGS) --output-file requirements.lock pyproject.toml
-	@git --no-pager diff --stat -- requirements.lock
+UV_LOCK = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-header --no-annotate
+
+lock: $(TOOLS)/bin/uv ## both locks anew from what they are made of; ARGS="--upgrade" takes newer versions
+	@$(UV_LOCK) --extra dev $(ARGS) --output-file requirements.lock pyproject.toml
+	@$(UV_LOCK) $(ARGS) --output-file bench/requirements-peers.lock bench/requirements-peers.in
+	@git --no-pager diff --stat -- requirements.lock bench/requirements-peers.lock
 
 $(TOOLS)/bin/uv:
 	@$(PYTHON) -m venv --clear $(TOOLS)
