@@ -59,11 +59,13 @@ test: $(STAMP) ## the test suite; ARGS narrow it: make test ARGS="tests/model -x
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(STAMP) ## style, format, types, import arrows, and what no file may name
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-cache --no-logo
-	@$(BIN)/python .ci/hygiene.py
+	@failed=0; \
+	$(BIN)/ruff check . || failed=1; \
+	$(BIN)/ruff format --check . || failed=1; \
+	$(BIN)/mypy || failed=1; \
+	$(BIN)/lint-imports --no-cache --no-logo || failed=1; \
+	$(BIN)/python .ci/hygiene.py || failed=1; \
+	exit $$failed
 
 bench: $(STAMP) ## measure the goals beside their peers; ARGS choose: make bench ARGS="intake"
 	@bash bench/setup.sh
