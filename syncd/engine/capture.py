@@ -72,14 +72,17 @@ class Captor:
         self._scheduler.start()
 
     async def stop(self, deadline_seconds: float = 10.0) -> None:
-        if self._scheduler is None:
+        scheduler, self._scheduler = self._scheduler, None
+        if scheduler is None:
             return
-        self._scheduler.shutdown(wait=False)
-        self._scheduler = None
-        for task in self._tasks:
+        scheduler.pause()
+        tasks = set(self._tasks)
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=deadline_seconds)
+        if tasks:
+            # Also those of the scheduler: nothing may come to the state file once it is closed.
+            await asyncio.wait(tasks, timeout=deadline_seconds)
+        scheduler.shutdown(wait=False)
 
     async def wait(self) -> None:
         """Raise what a capture died of; captures handle what vendors and networks do."""
@@ -131,8 +134,16 @@ class Captor:
         """A job that dies takes the daemon down, not just its schedule."""
 
         async def run() -> None:
+            task = asyncio.current_task()
+            if task is not None:
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
             try:
                 await job()
+            except asyncio.CancelledError:
+                if self._scheduler is not None:
+                    raise
+                # Told to stop; the scheduler would take it for a mishap.
             except Exception as error:  # noqa: BLE001 - handed to wait(), which raises it
                 if self._died is not None and not self._died.done():
                     self._died.set_exception(error)

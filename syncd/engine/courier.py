@@ -96,10 +96,13 @@ class Courier(Worker):
         place = (self._connection, batch.mapping.object)
         for one in settled.delivered:
             self._metrics.delivered(*place, (now - one.since_at) / 1000)
+        if batch.lane is Lane.BULK:
+            # A first fill is told by the call, not by the record.
             self._signals.tell(
-                "delivery.done", connection=self._connection, entity=one.entity, record_id=one.record_id,
-                correlation_id=one.correlation_id, object=one.object, seconds=round((now - one.since_at) / 1000, 3),
-            )  # fmt: skip
+                "delivery.done", connection=self._connection, object=place[1], records=len(settled.delivered)
+            )
+        else:
+            self._tell_each(settled, place[1], now)
         for event, rows in (("delivery.dead", settled.died), ("delivery.retry", settled.retried)):
             for one, failure in rows:
                 self._signals.tell(
@@ -151,6 +154,13 @@ class Courier(Worker):
         return True
 
     # --- resting -----------------------------------------------------------------------------------------------
+
+    def _tell_each(self, settled: Settled, object_: str, now: int) -> None:
+        for one in settled.delivered:
+            self._signals.tell(
+                "delivery.done", connection=self._connection, entity=one.entity, record_id=one.record_id,
+                correlation_id=one.correlation_id, object=object_, seconds=round((now - one.since_at) / 1000, 3),
+            )  # fmt: skip
 
     async def _linger(self) -> None:
         """Let more come together while folds are behind or calls grow scarce, unless somebody urgent waits."""
