@@ -98,11 +98,17 @@ class Database:
             raise
 
     async def close(self) -> None:
-        # The reader goes first: the last connection to close checkpoints, and that must be the writer.
-        for connection in (self._reader, self._writer):
-            if connection is not None:
-                await connection.close()
+        """Finish the unit that runs, then close. Units that still wait for their turn fail."""
+        await self._turnstile.enter(urgent=True)
+        reader, writer = self._reader, self._writer
         self._reader = self._writer = None
+        try:
+            # The reader goes first: the last connection to close checkpoints, and that must be the writer.
+            for connection in (reader, writer):
+                if connection is not None:
+                    await connection.close()
+        finally:
+            self._turnstile.leave()
         if self._lock_handle is not None:
             os.close(self._lock_handle)
             self._lock_handle = None
@@ -119,9 +125,14 @@ class Database:
         try:
             if self._writer is None:
                 raise StoreUnavailableError(f"{self.path}: the state file is not open")
-            return await self._run(self._writer, lambda tx: _transaction(tx, unit))
+            result = await self._run(self._writer, lambda tx: _transaction(tx, unit))
+        except StoreError as error:
+            self.trouble = str(error)
+            raise
         finally:
             self._turnstile.leave()
+        self.trouble = ""
+        return result
 
     async def read(self, query: Callable[[Tx], T]) -> T:
         """Run a query on the read-only connection, in one snapshot."""
