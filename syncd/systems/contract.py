@@ -267,6 +267,8 @@ class Batch:
     changes: Sequence[Change]
     cursor: str
     """Where to go on after a restart; advances also when nothing happened, lest it ages."""
+    snapshots: Sequence[Snapshot] = ()
+    """Objects that were read again to mend a gap."""
     gap: Gap | None = None
     """A gap was found: stated when this batch is staged, mended by the batches that follow."""
     mended: bool = False
@@ -279,8 +281,8 @@ class Batch:
 class StreamingSystem(Protocol):
     """A system that holds streams of changes open. See :attr:`Capabilities.streams`."""
 
-    def stream(self, mappings: Sequence[ObjectMapping], cursor: str | None) -> AsyncIterator[Batch]:
-        """Changes of the mappings' objects from the cursor on, until the stream breaks: then it raises
+    def stream(self, mapping: ObjectMapping, cursor: str | None) -> AsyncIterator[Batch]:
+        """Changes of the mapping's object from the cursor on, until the stream breaks: then it raises
         :class:`VendorError`, and is asked again with the newest staged cursor. The next batch is asked for only when
         the last one is staged. ``None`` starts at the present."""
         ...
