@@ -231,7 +231,7 @@ def sandbox(
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS")] = "127.0.0.1",
     vendors: Annotated[
         list[str] | None,
-        typer.Option("--vendor", metavar="NAME", help="Repeatable. Default: commercetools, hubspot.", show_default=False),
+        typer.Option("--vendor", metavar="NAME", help="Repeatable; else commercetools, hubspot.", show_default=False),
     ] = None,
     config: Config = None,
 ) -> None:
