@@ -86,7 +86,7 @@ def _nowhere(row: Delivery) -> ObjectMapping:
 
 
 def _plans(tx: Tx, flows: Flows, mapping: ObjectMapping, rows: Sequence[Delivery]) -> list[Plan]:
-    loaded = records.load(tx, [one.record_id for one in rows])
+    loaded = records.load(tx, [one.record_id for one in rows], origins=False)
     wanted = {one.record_id for one in rows}
     references = [one.field for one in mapping.relations] + [one.field for one in mapping.fields if one.references]
     for record in loaded.values():
@@ -161,7 +161,7 @@ class _Settlement:
         self._result.outage = unreachable([one.failure for one in verdicts])
         ids = [one.record.id for one in batch.sends]
         # A fold may have run while the call was on its way.
-        current = records.load(self._tx, ids)
+        current = records.load(self._tx, ids, origins=False)
         linked = links.of_records(self._tx, ids)
         place = (self._mapping.connection, self._mapping.object)
         owners = links.of_objects(

@@ -42,13 +42,7 @@ IN_STEP = Diff(Action.UPDATE, ())
 
 def written_fields(mapping: ObjectMapping) -> tuple[str, ...]:
     """The fields that syncd writes through a mapping: properties, relations and children."""
-    return tuple(
-        dict.fromkeys(
-            [item.field for item in mapping.writable()]
-            + [item.field for item in mapping.relations]
-            + [item.field for item in mapping.children]
-        )
-    )
+    return mapping.written
 
 
 def compare(mapping: ObjectMapping, record: Record, link: Link | None) -> Diff:

@@ -9,7 +9,7 @@ from typing import Any
 
 from syncd.model.delivery import Action
 from syncd.model.entity import Entity
-from syncd.model.lens import Lens, LensError, Raw
+from syncd.model.lens import Lens, LensError, Plain, Raw, Stringly
 from syncd.model.value import Fields, InvalidValueError, Value, canonical
 
 
@@ -89,16 +89,32 @@ class ObjectMapping:
     relations: tuple[RelationMapping, ...] = ()
     children: tuple[ChildMapping, ...] = ()
     capture: Capture = Capture()
+    # Worked out once: every change and every delivery asks.
+    _readable: tuple[FieldMapping, ...] = field(init=False, repr=False, compare=False)
+    _writable: tuple[FieldMapping, ...] = field(init=False, repr=False, compare=False)
+    _written: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        writable = tuple(item for item in self.fields if item.direction is not Direction.READ)
+        written = dict.fromkeys(item.field for item in (*writable, *self.relations, *self.children))
+        object.__setattr__(self, "_readable", tuple(one for one in self.fields if one.direction is not Direction.WRITE))
+        object.__setattr__(self, "_writable", writable)
+        object.__setattr__(self, "_written", tuple(written))
 
     @property
     def name(self) -> str:
         return f"{self.connection}.{self.object}"
 
-    def readable(self) -> Iterable[FieldMapping]:
-        return (item for item in self.fields if item.direction is not Direction.WRITE)
+    def readable(self) -> tuple[FieldMapping, ...]:
+        return self._readable
 
-    def writable(self) -> Iterable[FieldMapping]:
-        return (item for item in self.fields if item.direction is not Direction.READ)
+    def writable(self) -> tuple[FieldMapping, ...]:
+        return self._writable
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The fields that syncd writes through the mapping: properties, relations and children."""
+        return self._written
 
     def paths(self) -> tuple[str, ...]:
         """Every path a read must fetch, without repeats, in order."""
@@ -122,9 +138,11 @@ _MISSING = object()
 
 def pluck(data: Mapping[str, Any], path: str) -> Any:
     """The raw value at a dotted path, or a private marker when it is not there."""
+    if "." not in path:
+        return data.get(path, _MISSING)
     here: Any = data
     for step in path.split("."):
-        if not isinstance(here, Mapping) or step not in here:
+        if not isinstance(here, dict | Mapping) or step not in here:
             return _MISSING
         here = here[step]
     return here
@@ -140,15 +158,16 @@ def decode(
     """
     fields: dict[str, Value] = {}
     problems: dict[str, str] = {}
-    for item in mapping.fields:
-        if item.direction is Direction.WRITE:
-            continue
+    for item in mapping.readable():
         raw = [pluck(data, path) for path in item.paths]
         if partial and raw[0] is _MISSING:
             continue
+        kind = entity.fields[item.field].type
         try:
-            value = item.lens.decode(*(None if one is _MISSING else one for one in raw))
-            fields[item.field] = canonical(entity.fields[item.field].type, value)
+            value = item.lens.decode(*[None if one is _MISSING else one for one in raw])
+            # These lenses answer in the canonical form of their type already.
+            plain = isinstance(item.lens, Plain | Stringly) and item.lens.type is kind
+            fields[item.field] = value if plain else canonical(kind, value)
         except (LensError, InvalidValueError) as error:
             problems[item.field] = str(error)
     if problems:

@@ -67,6 +67,10 @@ _MINOR_DIGITS: Final = {
     "XOF": 0, "XPF": 0,
 }  # fmt: skip
 
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+_PUNCTUATION: Final = re.compile(r"[\s()./-]+")
+_TELEPHONE: Final = re.compile(r"\+?\d{3,20}")
+
 
 def minor_digits(currency: str) -> int:
     """Digits after the decimal point in the smallest unit of an ISO 4217 currency."""
@@ -77,7 +81,7 @@ def money(amount: str | int | Decimal, currency: Any) -> dict[str, str]:
     """Canonical money. ``amount`` is in major units, and may carry more digits than the currency has
     (high-precision prices keep them)."""
     code = currency.strip().upper() if isinstance(currency, str) else ""
-    if not re.fullmatch(r"[A-Z]{3}", code):
+    if not _CURRENCY.fullmatch(code):
         raise InvalidValueError(f"money: {currency!r} is not a three-letter currency code")
     number = _decimal(amount)
     digits = minor_digits(code)
@@ -150,10 +154,10 @@ def _email(raw: Value) -> str:
 
 def _phone(raw: Value) -> str:
     text = _text(raw).strip()
-    digits = re.sub(r"[\s()./-]+", "", text)
+    digits = _PUNCTUATION.sub("", text)
     if digits.startswith("00"):
         digits = "+" + digits[2:]
-    return digits if re.fullmatch(r"\+?\d{3,20}", digits) else text
+    return digits if _TELEPHONE.fullmatch(digits) else text
 
 
 def _integer(raw: Value) -> int:

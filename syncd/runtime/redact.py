@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from enum import Enum
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 from unicodedata import category
@@ -44,7 +45,19 @@ _SECRETS: Final = (
 )
 _ADDRESS: Final = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")
 _TELEPHONE: Final = re.compile(r"(?<![\w.])\+\d[\d ()/-]{6,18}\d(?!\w)")
+_PLAIN: Final = re.compile(r"(?!.*(?:pat-|whsec_))[a-z0-9_.-]{1,80}")
+"""Names, ids and codes, which most values are: none of the patterns above can match inside them."""
 _ODD: Final = re.compile(r"[^\x20-\x7e\u00a0-\u024f]")
+
+
+@lru_cache(maxsize=1024)
+def _secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
+
+
+@lru_cache(maxsize=1024)
+def _personal(key: str) -> bool:
+    return key.replace("_", "").replace("-", "").lower() in _PERSONAL_KEYS
 
 
 class Redactor:
@@ -60,6 +73,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A free text without secrets, addresses, telephone numbers and control characters."""
+        if _PLAIN.fullmatch(text):
+            return text
         if len(text) > 4 * _LONGEST_TEXT:
             text = text[: 4 * _LONGEST_TEXT]
         for pattern, mask in _SECRETS:
@@ -73,11 +88,11 @@ class Redactor:
         """The value that stands under a key, as it may be seen."""
         if value is None or isinstance(value, bool):
             return value
-        if isinstance(value, Secret) or (_SECRET_KEY.search(key) and isinstance(value, str | bytes)):
+        if isinstance(value, Secret) or (isinstance(value, str | bytes) and _secret(key)):
             return MASK
         if isinstance(value, Enum):
             value = value.value
-        if key.replace("_", "").replace("-", "").lower() in _PERSONAL_KEYS:
+        if _personal(key):
             return self._personal(value)
         if isinstance(value, str):
             return self.text(str(value))

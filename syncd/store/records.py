@@ -13,12 +13,14 @@ from syncd.store.database import Tx
 from syncd.store.rows import chunks, from_json, marks, to_json
 
 
-def load(tx: Tx, ids: Sequence[str]) -> dict[str, Record]:
+def load(tx: Tx, ids: Sequence[str], *, origins: bool = True) -> dict[str, Record]:
+    """Records by id; without their origins for those who only compare values."""
     found: dict[str, Record] = {}
     for part in chunks(ids):
         sql = f"SELECT id, entity, fields, origins, version, updated_at FROM records WHERE id IN ({marks(len(part))})"
         for row in tx.execute(sql, part):
-            found[row[0]] = Record(row[0], row[1], from_json(row[2]), _origins(row[3]), row[4], row[5])
+            known = _origins(row[3]) if origins else {}
+            found[row[0]] = Record(row[0], row[1], from_json(row[2]), known, row[4], row[5])
     return found
 
 
