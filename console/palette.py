@@ -54,7 +54,7 @@ class NowProvider(Provider):
     def _commands(self) -> list[Command]:
         home = self.home
         commands: list[Command] = []
-        offered: set[str] = {"leave"}
+        offered: set[str] = {"leave", "reload"}
         for node, binding, enabled, tooltip in self.screen.active_bindings.values():
             if enabled and node is self.screen and own_binding(node, binding) and binding.action not in offered:
                 offered.add(binding.action)

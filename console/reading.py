@@ -20,16 +20,18 @@ async def status(client: Client) -> Answer:
     lines = [
         f"syncd {now.version} {now.state}, up {age((now.at - now.started_at) / 1000)}",
         f"waiting     {depth:,}, oldest {age(oldest)}",
-        f"latency     p50 {duration(now.delivery_latency.p50)}, p95 {duration(now.delivery_latency.p95)}, "
-        f"p99 {duration(now.delivery_latency.p99)}",
-        f"intake      p50 {duration(now.intake_latency.p50)}, p95 {duration(now.intake_latency.p95)}, "
-        f"p99 {duration(now.intake_latency.p99)}",
+        f"latency     {_percentiles(now.delivery_latency)}",
+        f"intake      {_percentiles(now.intake_latency)}",
         f"throughput  {rate(now.throughput_per_second)}/s",
         f"failures    {now.counters.dead_letters_open:,} open",
         *(f"connection  {x.name} {x.state}{f': {x.reason}' if x.reason else ''}" for x in now.connections),
         *(f"note        {note}" for note in now.notes),
     ]
     return Answer(f"{now.state}, {depth:,} waiting, {now.counters.dead_letters_open:,} failures open", now, lines)
+
+
+def _percentiles(measured: m.Percentiles) -> str:
+    return f"p50 {duration(measured.p50)}, p95 {duration(measured.p95)}, p99 {duration(measured.p99)}"
 
 
 async def queue(client: Client, *, connection: str, state: str, lane: str, limit: int) -> Answer:
@@ -47,9 +49,17 @@ async def queue(client: Client, *, connection: str, state: str, lane: str, limit
 async def failures(client: Client, *, connection: str, entity: str) -> Answer:
     found = await client.failures(connection=connection, entity=entity)
     rows = [
-        (x.count, x.fingerprint, f"{x.connection}.{x.object}", x.code, age((found.at - x.first_at) / 1000),
-         age((found.at - x.last_at) / 1000), x.message) for x in found.groups
-    ]  # fmt: skip
+        (
+            x.count,
+            x.fingerprint,
+            f"{x.connection}.{x.object}",
+            x.code,
+            age((found.at - x.first_at) / 1000),
+            age((found.at - x.last_at) / 1000),
+            x.message,
+        )
+        for x in found.groups
+    ]
     head = ("N", "FINGERPRINT", "WHERE", "CAUSE", "FIRST", "LAST", "THE VENDOR SAYS")
     summary = f"{plural(found.open_total, 'failure')} open in {plural(len(found.groups), 'cause')}"
     return Answer(summary, found, table(head, rows, right=(0, 4, 5)) if rows else ())
@@ -78,15 +88,23 @@ async def record(client: Client, record_id: str, *, differences_only: bool) -> A
     places = [f"{x.connection}.{x.object}" for x in found.held]
     fields = [x for x in found.fields if not differences_only or _differs(x)]
     rows = [
-        (x.field, shown(x.value, x.type, known=x.known), *(_held(x, place) for place in places),
-         f"{x.origin_connection} {x.origin_rule}".strip()) for x in fields
-    ]  # fmt: skip
+        (
+            x.field,
+            shown(x.value, x.type, known=x.known),
+            *(_held(x, place) for place in places),
+            f"{x.origin_connection} {x.origin_rule}".strip(),
+        )
+        for x in fields
+    ]
     lines = [
         f"{found.title}  {found.id}  v{found.version}",
-        *(f"{x.connection}.{x.object} {x.external_id or 'not linked'}: {'gone' if x.gone else x.delivery_state}"
-          f"{f' ({x.delivery_reason})' if x.delivery_reason else ''}" for x in found.held),
+        *(
+            f"{x.connection}.{x.object} {x.external_id or 'not linked'}: {'gone' if x.gone else x.delivery_state}"
+            f"{f' ({x.delivery_reason})' if x.delivery_reason else ''}"
+            for x in found.held
+        ),
         *table(("FIELD", "GOLDEN", *(place.upper() for place in places), "FROM"), rows),
-    ]  # fmt: skip
+    ]
     out = sum(_differs(x) for x in found.fields)
     result: Any = {"id": found.id, "fields": fields} if differences_only else found
     return Answer(f"{plural(out, 'field')} not in step" if out else "every field is in step", result, lines)
@@ -106,9 +124,19 @@ def _held(line: m.FieldLine, place: str) -> str:
 async def history(client: Client, record_id: str, *, limit: int) -> Answer:
     past = await client.history(record_id, limit=limit)
     rows = [
-        (f"v{x.version}", at_moment(x.at), x.who or x.connection or x.channel, d.field,
-         shown(d.before, known=d.before_known), shown(d.after), d.rule, x.why) for x in past.lines for d in x.decisions
-    ]  # fmt: skip
+        (
+            f"v{x.version}",
+            at_moment(x.at),
+            x.who or x.connection or x.channel,
+            d.field,
+            shown(d.before, known=d.before_known),
+            shown(d.after),
+            d.rule,
+            x.why,
+        )
+        for x in past.lines
+        for d in x.decisions
+    ]
     head = ("V", "AT", "FROM", "FIELD", "BEFORE", "AFTER", "BECAUSE", "WHY")
     return Answer(plural(len(past.lines), "version"), past, table(head, rows) if rows else ())
 
@@ -116,9 +144,19 @@ async def history(client: Client, record_id: str, *, limit: int) -> Answer:
 async def attempts(client: Client, record_id: str, *, limit: int) -> Answer:
     tried = await client.attempts(record_id, limit=limit)
     rows = [
-        (at_moment(x.at), f"{x.connection}.{x.object}", x.action, x.outcome, duration(x.duration_seconds), x.status or "",
-         x.code, ", ".join(x.fields), x.message) for x in tried.lines
-    ]  # fmt: skip
+        (
+            at_moment(x.at),
+            f"{x.connection}.{x.object}",
+            x.action,
+            x.outcome,
+            duration(x.duration_seconds),
+            x.status or "",
+            x.code,
+            ", ".join(x.fields),
+            x.message,
+        )
+        for x in tried.lines
+    ]
     head = ("AT", "WHERE", "ACTION", "OUTCOME", "TOOK", "STATUS", "CODE", "FIELDS", "MESSAGE")
     return Answer(plural(len(tried.lines), "attempt"), tried, table(head, rows, right=(4, 5)) if rows else ())
 
@@ -126,10 +164,17 @@ async def attempts(client: Client, record_id: str, *, limit: int) -> Answer:
 async def budgets(client: Client) -> Answer:
     found = await client.budgets()
     rows = [
-        (x.connection, x.window, f"{short_count(x.used)}/{short_count(x.limit)}", short_count(x.own), age(x.resets_in_seconds),
-         age(x.exhausted_in_seconds) if x.exhausted_in_seconds is not None else "lasts",
-         ", ".join(f"{lane} {share:.0%}" for lane, share in x.reserves.items())) for x in found.windows
-    ]  # fmt: skip
+        (
+            x.connection,
+            x.window,
+            f"{short_count(x.used)}/{short_count(x.limit)}",
+            short_count(x.own),
+            age(x.resets_in_seconds),
+            age(x.exhausted_in_seconds) if x.exhausted_in_seconds is not None else "lasts",
+            ", ".join(f"{lane} {share:.0%}" for lane, share in x.reserves.items()),
+        )
+        for x in found.windows
+    ]
     head = ("CONNECTION", "WINDOW", "USED", "OWN", "RESETS IN", "RUNS OUT IN", "RESERVED")
     short = sum(x.exhausted_in_seconds is not None for x in found.windows)
     summary = f"{plural(short, 'window')} will run out before the reset" if short else "every window lasts"
@@ -139,9 +184,18 @@ async def budgets(client: Client) -> Answer:
 async def runs(client: Client) -> Answer:
     found = await client.runs()
     rows = [
-        (x.mapping, x.kind, x.state, age(x.every_seconds) if x.every_seconds else "-", at_moment(x.last_started_at), x.seen,
-         x.staged, x.error) for x in found.runs
-    ]  # fmt: skip
+        (
+            x.mapping,
+            x.kind,
+            x.state,
+            age(x.every_seconds) if x.every_seconds else "-",
+            at_moment(x.last_started_at),
+            x.seen,
+            x.staged,
+            x.error,
+        )
+        for x in found.runs
+    ]
     head = ("MAPPING", "KIND", "STATE", "EVERY", "LAST STARTED", "SEEN", "STAGED", "ERROR")
     failed = sum(x.state == "failed" for x in found.runs)
     return Answer(

@@ -74,13 +74,11 @@ class EditDialog(Dialog[dict[str, Any]]):
         return line(*parts)
 
     def _remark(self, field: FieldDiff, initial: str) -> Text:
-        parts: list[Part] = [
-            ("  held there: ", "faint"),
-            (shown(field.before, field.type, known=field.before_known), "muted"),
-        ]
-        if not is_clean(typed(field.after, field.type)) and initial:
-            parts += [("  has invisible characters, shown as signs; typing replaces the whole value", "warn")]
-        return line(*parts)
+        parts: list[Part] = []
+        if initial and not is_clean(typed(field.after, field.type)):
+            parts += [("  has invisible characters, shown as signs: type it anew", "warn")]
+        held = shown(field.before, field.type, known=field.before_known)
+        return line(*parts, ("  held there: ", "faint"), (held, "muted"))
 
     @on(Input.Changed)
     def changed(self, event: Input.Changed) -> None:

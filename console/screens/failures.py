@@ -17,11 +17,11 @@ from console.widgets.panel import Panel
 from console.widgets.table import KeyedTable
 from syncd.control.messages import FailureGroup, FailureGroups, Selection, Status
 
-HELP = """Dead letters (changes and deliveries that gave up, or cannot succeed) grouped by cause. The small plot shows how
-many came in each five minutes of the last hour, oldest first.
+HELP = """Dead letters (changes and deliveries that gave up, or cannot succeed) grouped by cause. The small plot shows
+how many came in each five minutes of the last hour, oldest first.
 
-Enter opens a cause. r replays all of the selected cause, R replays everything that is open; both first say how many
-and ask. d discards, and asks for a reason. Nothing is removed: who did what, and why, is kept."""
+Enter opens a cause. r replays all of the selected cause, R replays everything that is open; both first say
+how many and ask. d discards, and asks for a reason. Nothing is removed: who did what, and why, is kept."""
 
 
 class FailuresScreen(LiveScreen):
@@ -61,7 +61,7 @@ class FailuresScreen(LiveScreen):
         self._paint_groups()
         self.ready = True
 
-    def paint(self, status: Status) -> None:
+    def paint(self, status: Status) -> None:  # noqa: ARG002
         self._paint_groups()
 
     def _visible(self) -> list[FailureGroup]:

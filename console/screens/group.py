@@ -20,12 +20,13 @@ from console.widgets.flowing import Flowing
 from console.widgets.table import KeyedTable
 from syncd.control.messages import DeadLetter, DeadLetterDetail, DeadLetterPage, Selection, Status
 
-HELP = """Each row is one dead letter of this cause. The diff shows what the vendor held when syncd last looked, and what a
-replay would write now.
+HELP = """Each row is one dead letter of this cause. The diff shows what the vendor held when syncd last looked, and
+what a replay would write now.
 
-Space selects a row, a selects all (again: none). r, d act on the selection, or on the row under the cursor if nothing
-is selected. e edits the values of one and then replays it: the original is kept, with your name and reason.
-Enter opens the whole letter, with what was sent and what the vendor replied; o opens the record."""
+Space selects a row, a selects all (again: none). r, d act on the selection, or on the row under the cursor
+if nothing is selected. e edits the values of one and then replays it: the original is kept, with your name
+and reason. Enter opens the whole letter, with what was sent and what the vendor replied; o opens the
+record."""
 
 PAGE = 200
 
@@ -122,7 +123,7 @@ class GroupScreen(LetterActions):
         table.remark((f" {chosen:,} selected ", "accent") if chosen else "", (f" {self._total:,} open ", "muted"))
         self.refresh_bindings()
 
-    def paint(self, status: Status) -> None:
+    def paint(self, status: Status) -> None:  # noqa: ARG002
         if self._letters:
             self._paint_letters()
 

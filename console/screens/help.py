@@ -42,13 +42,25 @@ class HelpDialog(Dialog[None]):
         self.query_one("#help-box").focus()
 
     def _signs(self) -> Text:
-        signs = self.home.glyphs
-        return wrapped([
-            line(f"  {signs.good} good, in step   {signs.middling} degraded   {signs.bad} down, failed   {signs.waiting} waiting   {signs.held} held"),
-            line(f"  {signs.same} the same   {signs.differs} differs   {signs.absent} not known   {signs.pointer} at fault   {signs.marked}/{signs.unmarked} selected or not"),
-            line(f"  {signs.live} live   {signs.paused} paused   {signs.stale} stale   {signs.lost} reconnecting, each with the age of what is shown"),
-            line(f"  {signs.bar_own} calls of syncd   {signs.bar_others} calls of others   {signs.bar_reserve} less urgent lanes stop here"),
-        ])  # fmt: skip
+        g = self.home.glyphs
+        rows = (
+            (
+                (g.good, "good, in step"),
+                (g.middling, "degraded"),
+                (g.bad, "down, failed"),
+                (g.waiting, "waiting"),
+                (g.held, "held"),
+            ),
+            ((g.same, "the same"), (g.differs, "differs"), (g.absent, "not known"), (g.pointer, "at fault")),
+            ((g.marked, "selected"), (g.unmarked, "not selected")),
+            ((g.live, "live"), (g.paused, "paused"), (g.stale, "stale"), (g.lost, "reconnecting: each with its age")),
+            (
+                (g.bar_own, "calls of syncd"),
+                (g.bar_others, "calls of others"),
+                (g.bar_reserve, "less urgent stop here"),
+            ),
+        )
+        return wrapped(line("  ", *(f"{sign} {meaning}   " for sign, meaning in row)) for row in rows)
 
     def tell(self, text: Text) -> None:
         self.query_one("#help-text", Strip).paint(text)

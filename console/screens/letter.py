@@ -12,8 +12,8 @@ from console.widgets.failure_text import letter_text
 from console.widgets.flowing import Flowing
 from syncd.control.messages import DeadLetter, DeadLetterDetail, Selection, Status
 
-HELP = """All that is known about one dead letter: what the vendor said, what a replay would write now against what the vendor
-held when syncd last looked, what the last attempt sent and what was replied.
+HELP = """All that is known about one dead letter: what the vendor said, what a replay would write now against what
+the vendor held when syncd last looked, what the last attempt sent and what was replied.
 
 e edits values and then replays, r replays as it is, d discards with a reason, o opens the record."""
 

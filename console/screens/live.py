@@ -151,7 +151,7 @@ class LiveScreen(Loader, Screen[None]):
     def reload(self) -> None:
         """Ask for what does not come with the snapshot."""
 
-    def news(self, status: Status) -> object:
+    def news(self, status: Status) -> object:  # noqa: ARG002
         """A value that differs when :meth:`reload` would bring something new."""
         return None
 

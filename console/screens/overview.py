@@ -35,18 +35,21 @@ from syncd.control.messages import (
     WindowLine,
 )
 
-HELP = """Everything here is one snapshot of the daemon, taken every second; the badge at the top right says how old it is.
+HELP = """Everything here is one snapshot of the daemon, taken every second; the badge at the top right says how old
+it is.
 
-Work waiting: deliveries by the connection they go to and by lane (operator before live before scheduled before
-bulk), with the age of the oldest. "fold" are changes that are staged but not yet folded into records.
+Work waiting: deliveries by the connection they go to and by lane (operator before live before scheduled
+before bulk), with the age of the oldest. "fold" are changes that are staged but not yet folded into
+records.
 
-Latency: from the receipt of a change to its being applied at the vendor, over the last five minutes. Intake: from
-the request of the shop to its acknowledgement.
+Latency: from the receipt of a change to its being applied at the vendor, over the last five minutes.
+Intake: from the request of the shop to its acknowledgement.
 
-Budgets: full blocks are calls of syncd, shaded ones those of others; a bar in the scale marks where a less urgent
-lane must stop. "Runs out in" is the forecast at the present burn.
+Budgets: full blocks are calls of syncd, shaded ones those of others; a bar in the scale marks where a less
+urgent lane must stop. "Runs out in" is the forecast at the present burn.
 
-Enter on a cause opens its failures. Tab goes from table to table; P on a connection pauses what is written to it."""
+Enter on a cause opens its failures. Tab goes from table to table; P on a connection pauses what is written
+to it."""
 
 AGE_WARNING_SECONDS = 60.0
 AGE_ALARM_SECONDS = 900.0
@@ -151,9 +154,13 @@ class OverviewScreen(LiveScreen):
             series.get("throughput"),
             rate,
         )
-        self._tile("failures", [(count(opened), "bad" if opened else "ok"), (" open", "muted")],
-                   [(plural(len(status.failures), "cause"), "muted"), *asks]
-                   if opened else [("nothing to mend", "muted")], series.get("failures"), rate)  # fmt: skip
+        self._tile(
+            "failures",
+            [(count(opened), "bad" if opened else "ok"), (" open", "muted")],
+            [(plural(len(status.failures), "cause"), "muted"), *asks] if opened else [("nothing to mend", "muted")],
+            series.get("failures"),
+            rate,
+        )
 
     def _tile(
         self, name: str, big: list[Part], small: list[Part], series: Series | None, unit: Callable[[float], str]
@@ -172,26 +179,41 @@ class OverviewScreen(LiveScreen):
             sign = delivery_state(state, self.home.glyphs)[:1] if state != "waiting" else line()
             lane_text = line((f"{lane} ", "muted"), sign)
             share = bar_of(depth, deepest, width=10, glyphs=self.home.glyphs)
-            rows.append((
-                f"{target}/{lane}/{state}",
-                [said(target, "strong"), lane_text, said(state, ink), said(count(depth), "value"),
-                 said(age(oldest), _age_ink(oldest)), share],
-            ))  # fmt: skip
+            rows.append(
+                (
+                    f"{target}/{lane}/{state}",
+                    [
+                        said(target, "strong"),
+                        lane_text,
+                        said(state, ink),
+                        said(count(depth), "value"),
+                        said(age(oldest), _age_ink(oldest)),
+                        share,
+                    ],
+                )
+            )
         return rows
 
     def _connection_row(self, one: ConnectionLine) -> Row:
         errors: Ink = "bad" if one.errors_last_minute else "muted"
         ago = age((self.home.now() - one.last_success_at) / 1000) if one.last_success_at else "never"
         return one.name, [
-            said(one.name, "strong"), connection_state(one.state, self.home.glyphs), said(one.calls_last_minute, "value"),
-            said(one.errors_last_minute, errors), said(ago, "muted"), said(one.reason or one.system, "warn" if one.reason else "muted"),
-        ]  # fmt: skip
+            said(one.name, "strong"),
+            connection_state(one.state, self.home.glyphs),
+            said(one.calls_last_minute, "value"),
+            said(one.errors_last_minute, errors),
+            said(ago, "muted"),
+            said(one.reason or one.system, "warn" if one.reason else "muted"),
+        ]
 
     def _cause_row(self, group: FailureGroup, at: int) -> Row:
         return group.fingerprint, [
-            said(count(group.count), "bad"), said(f"{group.connection}.{group.object}", "strong"), said(group.code, "warn"),
-            said(age((at - group.last_at) / 1000), "muted"), said(group.message, "muted"),
-        ]  # fmt: skip
+            said(count(group.count), "bad"),
+            said(f"{group.connection}.{group.object}", "strong"),
+            said(group.code, "warn"),
+            said(age((at - group.last_at) / 1000), "muted"),
+            said(group.message, "muted"),
+        ]
 
     def _paint_budgets(self, windows: list[WindowLine]) -> None:
         width = max(30, self.query_one("#budgets", VerticalScroll).scrollable_content_region.width)

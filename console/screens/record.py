@@ -21,12 +21,12 @@ from console.widgets.subtab import SubTab
 from console.widgets.table import KeyedTable
 from syncd.control.messages import AttemptLine, Attempts, History, RecordDetail, Status
 
-HELP = """Fields: the golden record at the left, then what each system held when syncd last looked. = is the same, ≠ differs
-(something must still be written, or was changed there), · is not known yet. The box below says why the field under
-the cursor has its value.
+HELP = """Fields: the golden record at the left, then what each system held when syncd last looked. = is the same, ≠
+differs (something must still be written, or was changed there), · is not known yet. The box below says why
+the field under the cursor has its value.
 
-History: every version, newest first, with the rule that decided each field and what it replaced.
-Attempts: every try to write the record; the box below shows what was sent and what the vendor answered."""
+History: every version, newest first, with the rule that decided each field and what it replaced. Attempts:
+every try to write the record; the box below shows what was sent and what the vendor answered."""
 
 _TABS = (("fields", "f", "Fields"), ("history", "h", "History"), ("attempts", "t", "Attempts"))
 

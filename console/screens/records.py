@@ -20,12 +20,12 @@ from console.widgets.record_text import LIST_COLUMNS, list_row
 from console.widgets.table import KeyedTable
 from syncd.control.messages import History, RecordDetail, RecordLine, RecordPage, Status
 
-HELP = """Type / and words to search: a name, an e-mail address, a number, an id of a vendor. Enter goes to the list, Esc
-clears the search.
+HELP = """Type / and words to search: a name, an e-mail address, a number, an id of a vendor. Enter goes to the list,
+Esc clears the search.
 
-The sign before each record says how it stands: in step, waiting (something must still be written), failed (a dead
-letter is open), held (a guard or a pause stopped it). Enter opens the record: fields, history, attempts.
-In a wide terminal the selected record is shown beside the list."""
+The sign before each record says how it stands: in step, waiting (something must still be written), failed
+(a dead letter is open), held (a guard or a pause stopped it). Enter opens the record: fields, history,
+attempts. In a wide terminal the selected record is shown beside the list."""
 
 PAGE = 200
 SEARCH_PAUSE_SECONDS = 0.25

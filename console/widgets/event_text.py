@@ -21,9 +21,12 @@ def event_row(one: TailLine, width: int, glyphs: Glyphs) -> Text:
     }
     sign, ink = signs.get(one.level, (glyphs.dot, "muted"))
     parts: list[Part] = [
-        (f"{at_time(one.at)} ", "faint"), (f"{sign} ", ink), (f"{one.event:<20} ", ink if sign != glyphs.dot else "strong"),
-        (f"{one.connection:<6} ", "info"), (one.record_id or one.entity, "muted"),
-    ]  # fmt: skip
+        (f"{at_time(one.at)} ", "faint"),
+        (f"{sign} ", ink),
+        (f"{one.event:<20} ", ink if sign != glyphs.dot else "strong"),
+        (f"{one.connection:<6} ", "info"),
+        (one.record_id or one.entity, "muted"),
+    ]
     for key, value in one.detail.items():
         parts += [(f"  {key}=", "faint"), (value if isinstance(value, str) else as_json(value), "muted")]
     return fitted(line(*parts), width)

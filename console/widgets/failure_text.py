@@ -28,20 +28,38 @@ GROUP_COLUMNS: Final = (
 
 def group_row(one: FailureGroup, at: int, glyphs: Glyphs) -> Row:
     return one.fingerprint, [
-        said(count(one.count), "bad"), spark(one.trend, glyphs=glyphs, ink="bad"), said(f"{one.connection}.{one.object}", "strong"),
-        said(one.code, "warn"), said(one.message, "muted"), said(age((at - one.first_at) / 1000), "muted"),
+        said(count(one.count), "bad"),
+        spark(one.trend, glyphs=glyphs, ink="bad"),
+        said(f"{one.connection}.{one.object}", "strong"),
+        said(one.code, "warn"),
+        said(one.message, "muted"),
+        said(age((at - one.first_at) / 1000), "muted"),
         said(age((at - one.last_at) / 1000), "value"),
-    ]  # fmt: skip
+    ]
 
 
 def group_text(one: FailureGroup, at: int, glyphs: Glyphs) -> Text:
     """All about one cause."""
-    return wrapped([
-        prose((one.code, "warn"), (f"  {one.connection}.{one.object}", "strong"), (f"  {one.entity} {one.kind}", "muted"), (f"  {one.fingerprint}", "faint")),
-        prose((one.message, "value")),
-        prose((plural(one.count, "dead letter"), "bad"), (f"  first {age((at - one.first_at) / 1000)} ago, last {age((at - one.last_at) / 1000)} ago  ", "muted"),
-              ("last hour ", "muted"), spark(one.trend, glyphs=glyphs, ink="bad")),
-    ])  # fmt: skip
+    return wrapped(
+        [
+            prose(
+                (one.code, "warn"),
+                (f"  {one.connection}.{one.object}", "strong"),
+                (f"  {one.entity} {one.kind}", "muted"),
+                (f"  {one.fingerprint}", "faint"),
+            ),
+            prose((one.message, "value")),
+            prose(
+                (plural(one.count, "dead letter"), "bad"),
+                (
+                    f"  first {age((at - one.first_at) / 1000)} ago, last {age((at - one.last_at) / 1000)} ago  ",
+                    "muted",
+                ),
+                ("last hour ", "muted"),
+                spark(one.trend, glyphs=glyphs, ink="bad"),
+            ),
+        ]
+    )
 
 
 LETTER_COLUMNS: Final = (
@@ -56,19 +74,25 @@ LETTER_COLUMNS: Final = (
 def letter_row(one: DeadLetter, *, marked: bool, now_ms: float, glyphs: Glyphs) -> Row:
     return str(one.id), [
         said(glyphs.marked if marked else glyphs.unmarked, "accent" if marked else "faint"),
-        said(one.title or one.record_id, "strong"), said(one.attempts, "muted"),
-        said(age((now_ms - one.at) / 1000), "muted"), said(f"#{one.id}", "faint"),
-    ]  # fmt: skip
+        said(one.title or one.record_id, "strong"),
+        said(one.attempts, "muted"),
+        said(age((now_ms - one.at) / 1000), "muted"),
+        said(f"#{one.id}", "faint"),
+    ]
 
 
 def letter_head(detail: DeadLetterDetail, now_ms: float) -> list[Text]:
     """What it is, what the vendor said, and what usually helps."""
     one = detail.letter
     rows = [
-        line((one.title or one.record_id, "title"), (f"  #{one.id}", "faint"), (f"  {one.entity} to {one.connection}.{one.object}", "muted"),
-             (f"  {plural(one.attempts, 'try', 'tries')}, {age((now_ms - one.at) / 1000)} ago", "muted")),
+        line(
+            (one.title or one.record_id, "title"),
+            (f"  #{one.id}", "faint"),
+            (f"  {one.entity} to {one.connection}.{one.object}", "muted"),
+            (f"  {plural(one.attempts, 'try', 'tries')}, {age((now_ms - one.at) / 1000)} ago", "muted"),
+        ),
         prose((one.code, "warn"), "  ", (one.message, "value")),
-    ]  # fmt: skip
+    ]
     if one.state != "open":
         why = f": {one.closed_why}" if one.closed_why else ""
         rows.append(prose((f"{one.state} by {one.closed_by or 'syncd'} at {at_moment(one.closed_at)}{why}", "ok")))
@@ -87,7 +111,7 @@ def diff(
     changed = [one for one in fields if _changes(one, edits or {})]
     same = [one.field for one in fields if one not in changed]
     name_width = min(18, max((len(one.field) for one in changed), default=5))
-    room = min(48, max(10, (width - name_width - 6) // 2))
+    room = min(48, max(10, (width - name_width - 8) // 2))
     rows = [
         line(
             f"  {'':{name_width}} ",
@@ -115,9 +139,13 @@ def _diff_row(one: FieldDiff, name_width: int, room: int, glyphs: Glyphs, edits:
         line((f"{glyphs.pointer} ", "bad")) if one.at_fault and not edited else line((f"{glyphs.differs} ", "differs"))
     )
     row = line(
-        sign, (f"{name:{name_width}} ", "strong"), (before, "muted" if one.before_known else "faint"), _pad(before, room),
-        (f" {glyphs.arrow} ", "faint"), (after, "bad" if one.at_fault and not edited else "differs"),
-    )  # fmt: skip
+        sign,
+        (f"{name:{name_width}} ", "strong"),
+        (before, "muted" if one.before_known else "faint"),
+        _pad(before, room),
+        (f" {glyphs.arrow} ", "faint"),
+        (after, "bad" if one.at_fault and not edited else "differs"),
+    )
     if edited:
         return [
             row,

@@ -52,9 +52,13 @@ LIST_COLUMNS: Final = (
 
 def list_row(one: RecordLine, now_ms: float, glyphs: Glyphs) -> Row:
     return one.id, [
-        record_state(one.state, glyphs), said(one.title, "strong"), said(one.entity, "muted"), said(one.version, "muted"),
-        said(age((now_ms - one.updated_at) / 1000), "muted"), said(one.id, "faint"),
-    ]  # fmt: skip
+        record_state(one.state, glyphs),
+        said(one.title, "strong"),
+        said(one.entity, "muted"),
+        said(one.version, "muted"),
+        said(age((now_ms - one.updated_at) / 1000), "muted"),
+        said(one.id, "faint"),
+    ]
 
 
 # --- fields -----------------------------------------------------------------------------------------------------
@@ -81,8 +85,11 @@ def _field_row(one: FieldLine, places: Sequence[str], glyphs: Glyphs) -> Row:
     differs = any(held.known and not held.in_step for held in one.held.values())
     name = line((one.field, "differs" if differs else "strong"))
     golden = said(shown(one.value, one.type, known=one.known), "value" if one.known else "faint")
-    origin = line((one.origin_connection or "—", "info"), (f" {one.origin_rule.replace('_', ' ')} ", "muted"),
-                  (at_time(one.origin_at) if one.origin_at else "", "faint"))  # fmt: skip
+    origin = line(
+        (one.origin_connection or "—", "info"),
+        (f" {one.origin_rule.replace('_', ' ')} ", "muted"),
+        (at_time(one.origin_at) if one.origin_at else "", "faint"),
+    )
     return one.field, [name, golden, *(_held(one.held.get(place), one.type, glyphs) for place in places), origin]
 
 
@@ -126,10 +133,13 @@ def origin_sentence(one: FieldLine, glyphs: Glyphs) -> Text:
 def headline(record: RecordDetail, now_ms: float, glyphs: Glyphs) -> Text:
     failed = [("   ", ""), (f"{glyphs.bad} {plural(len(record.open_dead_letters), 'open failure')}", "bad")]
     parts: list[Part] = [
-        (record.title, "title"), ("  ", ""), (record.entity, "info"), (f"  v{record.version}", "muted"),
+        (record.title, "title"),
+        ("  ", ""),
+        (record.entity, "info"),
+        (f"  v{record.version}", "muted"),
         (f"  updated {age((now_ms - record.updated_at) / 1000)} ago", "muted"),
         *(failed if record.open_dead_letters else []),  # type: ignore[list-item]
-    ]  # fmt: skip
+    ]
     return line(*parts)
 
 
@@ -170,10 +180,15 @@ def history(past: History, kinds: dict[str, str], now_ms: float, glyphs: Glyphs,
 def _history_head(one: HistoryLine, now_ms: float, glyphs: Glyphs, width: int) -> list[Text]:
     source = f"{one.who} (operator)" if one.who else one.connection or one.channel
     parts: list[Part] = [
-        (f"v{one.version} ", "title"), (f" {at_moment(one.at)}", "value"), (f"  {age((now_ms - one.at) / 1000)} ago", "muted"),
-        ("  from ", "muted"), (source, "info"), (f" by {one.channel}" if not one.who else "", "muted"),
-        (f"  change {one.change_id}" if one.change_id else "", "faint"), (f"  {one.correlation_id}", "faint"),
-    ]  # fmt: skip
+        (f"v{one.version} ", "title"),
+        (f" {at_moment(one.at)}", "value"),
+        (f"  {age((now_ms - one.at) / 1000)} ago", "muted"),
+        ("  from ", "muted"),
+        (source, "info"),
+        (f" by {one.channel}" if not one.who else "", "muted"),
+        (f"  change {one.change_id}" if one.change_id else "", "faint"),
+        (f"  {one.correlation_id}", "faint"),
+    ]
     head = fitted(line(*parts), width)
     return (
         [head, hung(prose((f"  {glyphs.dot} ", "accent"), (f"“{one.why}”", "accent")), width, indent=4)]
@@ -189,15 +204,28 @@ def _decision(one: HistoryDecision, where: HistoryLine, kinds: dict[str, str], g
     source, moment = where.who or where.connection or where.channel, at_time(where.at)
     if one.rule in _KEEPS:
         return prose(
-            (f"  {glyphs.same} ", "muted"), (one.field, "strong"), (" stays ", "muted"), (shown(one.after, kind), "value"),
-            (" because ", "muted"), (reason, "info"), (", over ", "muted"), (shown(one.theirs, kind), "muted"),
+            (f"  {glyphs.same} ", "muted"),
+            (one.field, "strong"),
+            (" stays ", "muted"),
+            (shown(one.after, kind), "value"),
+            (" because ", "muted"),
+            (reason, "info"),
+            (", over ", "muted"),
+            (shown(one.theirs, kind), "muted"),
             (f" from {source} at {moment}", "muted"),
-        )  # fmt: skip
+        )
     before = shown(one.before, kind, known=one.before_known) if one.before_known else "nothing"
     return prose(
-        (f"  {glyphs.differs} ", "differs"), (one.field, "strong"), " = ", (shown(one.after, kind), "value"), (" because ", "muted"),
-        (reason, "info"), (", over ", "muted"), (before, "muted"), (f" from {source} at {moment}", "muted"),
-    )  # fmt: skip
+        (f"  {glyphs.differs} ", "differs"),
+        (one.field, "strong"),
+        " = ",
+        (shown(one.after, kind), "value"),
+        (" because ", "muted"),
+        (reason, "info"),
+        (", over ", "muted"),
+        (before, "muted"),
+        (f" from {source} at {moment}", "muted"),
+    )
 
 
 # --- attempts ---------------------------------------------------------------------------------------------------
@@ -215,18 +243,26 @@ ATTEMPT_COLUMNS: Final = (
 
 def attempt_row(one: AttemptLine, glyphs: Glyphs) -> Row:
     return str(one.id), [
-        said(at_time(one.at), "muted"), said(f"{one.connection}.{one.object}", "strong"), said(one.action, "value"),
-        outcome(one.outcome, glyphs), said(duration(one.duration_seconds), "muted"), said(", ".join(one.fields) or "none", "muted"),
+        said(at_time(one.at), "muted"),
+        said(f"{one.connection}.{one.object}", "strong"),
+        said(one.action, "value"),
+        outcome(one.outcome, glyphs),
+        said(duration(one.duration_seconds), "muted"),
+        said(", ".join(one.fields) or "none", "muted"),
         said(" ".join(x for x in (str(one.status or ""), one.code) if x), "warn"),
-    ]  # fmt: skip
+    ]
 
 
 def attempt_text(one: AttemptLine) -> Text:
     """All about one attempt."""
     rows = [
-        line((at_moment(one.at), "value"), (f"  {one.action} in ", "muted"), (f"{one.connection}.{one.object}", "strong"),
-             (f"  {one.correlation_id}", "faint")),
-    ]  # fmt: skip
+        line(
+            (at_moment(one.at), "value"),
+            (f"  {one.action} in ", "muted"),
+            (f"{one.connection}.{one.object}", "strong"),
+            (f"  {one.correlation_id}", "faint"),
+        ),
+    ]
     if one.message or one.code:
         code = " ".join(x for x in (str(one.status or ""), one.code) if x)
         rows.append(prose((f"{code} ", "warn"), (one.message, "value")))

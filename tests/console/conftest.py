@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -55,14 +55,14 @@ class Driver:
 
     async def until(self, what: Callable[[], object], about: str = "") -> None:
         """Wait, in turns of the application, until something holds."""
-        for _ in range(400):
+        for _ in range(200):
             try:
                 if what():
                     await self.pilot.pause()
                     return
             except LookupError:
                 pass
-            await self.pilot.pause(0.025)
+            await self.pilot.pause(0.05)
         raise AssertionError(f"waited in vain for {about or what}; the screen says:\n{self.text()}")
 
     async def sees(self, *words: str) -> None:
@@ -83,16 +83,12 @@ class Driver:
     async def open(self, screen: type, *keys: str) -> None:
         await self.press(*keys)
         await self.until(lambda: isinstance(self.app.screen, screen), screen.__name__)
-        await self.until(lambda: self.app.screen.picture_ready(), f"{screen.__name__} to be painted")
-
-
-Attached = Callable[..., "AsyncContext"]
-AsyncContext = Awaitable[Driver]
+        await self.until(self.app.screen.picture_ready, f"{screen.__name__} to be painted")
 
 
 @pytest.fixture
 def attached(daemon: FakeDaemon):
-    """``async with attached(size=(80, 24)) as driver``"""
+    """Opens the console on the daemon, in a terminal of the given size."""
 
     @asynccontextmanager
     async def attach(size: tuple[int, int] = (80, 24), **more: object) -> AsyncIterator[Driver]:
@@ -100,7 +96,7 @@ def attached(daemon: FakeDaemon):
         async with app.run_test(size=size, notifications=True) as pilot:
             driver = Driver(app, pilot)
             await driver.until(lambda: app.status is not None, "the first snapshot")
-            await driver.until(lambda: app.screen.picture_ready(), "the overview")
+            await driver.until(app.screen.picture_ready, "the overview")
             yield driver
 
     return attach

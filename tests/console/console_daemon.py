@@ -178,7 +178,7 @@ class FakeDaemon:
             for line in self.world.tail_lines:
                 yield msgspec.json.encode(line) + b"\n"
             server = self._server
-            while request.query_params["follow"] == "true" and server is not None and not server.should_exit:
+            while request.query_params["follow"] == "true" and server is not None and not server.should_exit:  # noqa: ASYNC110
                 await asyncio.sleep(self.world.interval)
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")

@@ -113,7 +113,7 @@ def status(*, tick: int = 0, failures: list[m.FailureGroup] | None = None, insta
 
 def letter(number: int, fingerprint: str = BAD_MAIL, state: str = "open") -> m.DeadLetter:
     group = next(one for one in groups() if one.fingerprint == fingerprint)
-    first, last, mail = person(number)
+    mail = person(number)[2]
     title = mail if group.entity == "customer" else f"Abandoned Cart: {mail}"
     return m.DeadLetter(
         id=number, kind="delivery", fingerprint=fingerprint, state=state, at=AT - 42_000 * (number % 50 + 1),  # type: ignore[arg-type]

@@ -8,8 +8,8 @@ from rich.cells import cell_len
 from console.sanitise import LONGEST, clean, fit, is_clean
 
 HOSTILE = [
-    "\x1b]0;owned\x07", "\x1b]52;c;ZXZpbA==\x1b\\", "\x9b31m", "\x7f", "\x00", "a\rb", "‮evil", "⁦x⁩", "a\u200bb",
-    "\ud800", "﻿", "\x85", "\u2028", "\xad", "ㅤ", "\U000e0041",
+    "\x1b]0;owned\x07", "\x1b]52;c;ZXZpbA==\x1b\\", "\x9b31m", "\x7f", "\x00", "a\rb", "\u202eevil", "\u2066x\u2069", "a\u200bb",
+    "\ud800", "\ufeff", "\x85", "\u2028", "\xad", "ㅤ", "\U000e0041",
 ]  # fmt: skip
 
 
@@ -23,7 +23,7 @@ def test_characters_that_terminals_obey_become_visible(raw: str) -> None:
 
 def test_control_pictures_and_code_points_are_named() -> None:
     assert clean("a\x1b[31m\x7f") == "a␛[31m␡"
-    assert clean("\x9b‮") == "⟨009B⟩⟨202E⟩"
+    assert clean("\x9b\u202e") == "⟨009B⟩⟨202E⟩"
 
 
 def test_plain_text_of_any_language_stays_as_it_is() -> None:
