@@ -35,7 +35,7 @@ def lines() -> Iterator[tuple[str, str]]:
 
 
 COMMANDS = sorted(
-    {(place, line) for place, line in lines() if line.split()[0] in APPS and not re.search(r"[<…]|\[\w+\]", line)}
+    {(place, line) for place, line in lines() if line.split()[0] in APPS and not re.search(r"[<…[]", line)}
 )
 
 
