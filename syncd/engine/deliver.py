@@ -22,7 +22,7 @@ from syncd.model.record import Link, Record
 from syncd.model.value import Value
 from syncd.store import books, changes, deliveries, letters, links, records
 from syncd.store.database import Tx
-from syncd.store.deliveries import Attempt, Move
+from syncd.store.deliveries import Attempt, Move, Want
 from syncd.store.letters import DeadLetter
 from syncd.systems.contract import Snapshot, Verdict
 
@@ -148,7 +148,9 @@ class _Settlement:
         self._mapping = mapping
         self._now = now
         self._chance = chance
-        self._links: list[Link] = []
+        self._links: dict[str, Link] = {}
+        """Links to save, by the vendor's id."""
+        self._wants: list[Want] = []
         self._moves: list[Move] = []
         self._letters: list[DeadLetter] = []
         self._attempts: list[Attempt] = []
@@ -172,6 +174,7 @@ class _Settlement:
         for send in batch.sends:
             verdict = told.get(send.record.id) or _no_verdict(send)
             link = linked.get(send.record.id, {}).get(place)
+            link = self._links.get(link.external_id, link) if link else None
             self._one(send, verdict, current[send.record.id], link, owners)
             self._attempt(send, verdict, duration_ms)
         self._save()
@@ -180,8 +183,15 @@ class _Settlement:
     def _one(self, send: Send, verdict: Verdict, record: Record, link: Link | None, owners: Mapping[str, Link]) -> None:
         whole = verdict.outcome is not Outcome.FAILED
         if whole or verdict.main_applied:
+            owner = self._links.get(verdict.external_id) or owners.get(verdict.external_id)
+            if owner is not None and owner.record_id != record.id and not owner.gone:
+                self._absorbed(send, verdict, link, owner)
+                return
+            if link is not None and not link.gone and verdict.external_id not in ("", link.external_id):
+                # Merged away: the vendor wrote to the survivor.
+                self._keep(replace(link, gone=True))
             link = self._link_after(send, verdict, link, whole=whole)
-            self._links.append(link)
+            self._keep(link)
             if not (send.link and send.link.external_id == link.external_id):
                 self._parents.append(record.id)
         if whole:
@@ -189,6 +199,27 @@ class _Settlement:
         else:
             failure = verdict.failure or Failure(Remedy.LOOK, "no-verdict", "the vendor said nothing of this input")
             self._failed(send, failure, link, owners)
+
+    def _absorbed(self, send: Send, verdict: Verdict, link: Link | None, owner: Link) -> None:
+        """The vendor merged our object into that of another record, and our write went there: ours is gone, and
+        theirs is put right."""
+        if link is not None:
+            self._keep(replace(link, gone=True))
+        written = self._link_after(send, verdict, None, whole=False).shadow
+        self._keep(replace(owner, shadow={**owner.shadow, **written}))
+        one = send.delivery
+        self._wants.append(
+            Want(
+                owner.record_id, one.entity, one.connection, one.object, one.lane, self._now, one.change_id,
+                one.correlation_id, one.wanted_version,
+            )
+        )  # fmt: skip
+        reason = f"merged into {owner.external_id}, which is {owner.record_id}"
+        self._moves.append(Move(one.id, DeliveryState.DONE, self._now, reason=reason))
+        self._result.again += 1
+
+    def _keep(self, link: Link) -> None:
+        self._links[link.external_id] = link
 
     def _applied(self, delivery: Delivery, record: Record, link: Link | None) -> None:
         if compare(self._mapping, record, link):
@@ -207,15 +238,17 @@ class _Settlement:
             step = after_failure(delivery, failure, self._now, self._chance, self._flows.retry)
         if step.link:
             owner = owners.get(step.link)
-            if owner is not None and owner.record_id != delivery.record_id and not owner.gone:
-                text = f"{self._mapping.name} {step.link} belongs to {owner.record_id} already: {failure.message}"
+            stands = link is not None and not link.gone and link.external_id != step.link
+            if stands or (owner is not None and owner.record_id != delivery.record_id and not owner.gone):
+                whose = f"belongs to {owner.record_id} already" if owner else "holds the same values"
+                text = f"{self._mapping.name} {step.link} {whose}: {failure.message}"
                 failure = replace(failure, remedy=Remedy.ASK, code="identity-taken", message=text)
                 step = Next(DeliveryState.DEAD, attempt=True, letter=True)
             else:
-                self._links.append(_bare_link(delivery, step.link))
+                self._keep(_bare_link(delivery, step.link))
                 self._parents.append(delivery.record_id)
         if step.gone and link is not None:
-            self._links.append(replace(link, gone=True))
+            self._keep(replace(link, gone=True))
         if step.reread:
             self._hint(delivery, step.link or (link.external_id if link else ""))
         reason = f"{failure.code}: {failure.message}"[:500]
@@ -286,8 +319,10 @@ class _Settlement:
 
     def _save(self) -> None:
         tx, result = self._tx, self._result
-        links.save(tx, self._links)
+        # Links that went leave before those that came: a record has one live link per object.
+        links.save(tx, sorted(self._links.values(), key=lambda one: not one.gone))
         deliveries.move(tx, self._moves)
+        deliveries.want(tx, self._wants)
         deliveries.add_attempts(tx, self._attempts)
         letters.put(tx, self._letters)
         letters.resolve_deliveries(tx, [one.id for one in result.delivered], self._now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +239,58 @@ async def test_a_removed_cart_is_declared_abandoned_by_what_we_know(rig: Rig) ->
     await rig.settle(seconds=2)
 
     assert len(rig.crm.all("deals")) == 1
+
+
+# --- objects that are not what they were ------------------------------------------------------------------------------
+
+
+def merged_away(rig: Rig, old: str, new: str) -> None:
+    """From now on a write to ``old`` is answered by ``new``, as after a merge that nobody told us of yet."""
+    real = rig.crm._write
+
+    def write(mapping: Any, write: Any) -> Any:
+        return real(mapping, replace(write, external_id=new) if write.external_id == old else write)
+
+    rig.crm._write = write  # type: ignore[method-assign]
+
+
+async def test_a_write_that_the_survivor_of_a_merge_answers_moves_the_link(rig: Rig) -> None:
+    await customer(rig)
+    await rig.settle()
+    rig.crm.put("contacts", "survivor", **rig.crm.things["contacts"].pop("crm-1").data)
+    merged_away(rig, "crm-1", "survivor")
+    for name in ("Augusta", "Byron"):
+        await customer(rig, first_name=name)
+        await rig.settle()
+        assert rig.crm.all("contacts")["survivor"]["first_name"] == name
+
+    assert len(rig.crm.creates) == 1
+    assert await rig.open_deliveries() == []
+
+
+async def test_a_write_that_meets_anothers_object_after_a_merge_is_put_right_there(rig: Rig) -> None:
+    await customer(rig, "c1", first_name="Ada")
+    await customer(rig, "c2", first_name="Bob")
+    await rig.settle()
+    contacts = rig.crm.all("contacts")
+    keep, goes = (next(k for k, v in contacts.items() if v["email"] == f"{n}@example.com") for n in ("c1", "c2"))
+    merged_away(rig, goes, keep)
+    await customer(rig, "c2", first_name="Robert")
+    await rig.settle(seconds=2)
+
+    assert rig.crm.all("contacts")[keep]["first_name"] == "Ada"
+    assert rig.shop.all("customers")["c1"]["first_name"] == "Ada"
+    assert rig.shop.all("customers")["c2"]["first_name"] == "Robert"
+    assert await rig.open_deliveries() == []
+
+
+async def test_a_linked_record_that_is_told_to_be_another_object_asks_a_human(rig: Rig) -> None:
+    await customer(rig)
+    await rig.settle()
+    rig.crm.put("contacts", "other", email="else@example.com")
+    rig.crm.refuse = lambda _object, _write: Failure(Remedy.LINK, "CONFLICT", "exists", 409, existing_id="other")
+    await customer(rig, first_name="Augusta")
+    await rig.settle(seconds=2)
+
+    (letter,) = await rig.letters()
+    assert letter.code == "identity-taken"
