@@ -121,8 +121,10 @@ STANDARD: Final[Mapping[str, tuple[WindowSpec, ...]]] = {
         WindowSpec("concurrent", Form.CONCURRENT, 10, reserve=_SLOT_RESERVE),
     ),
     "salesforce": (
-        WindowSpec("daily", Form.ROLLING, 15_000, 86_400.0, reserve=_DAY_RESERVE, share=0.8),
-        WindowSpec("concurrent", Form.CONCURRENT, 20, reserve=_SLOT_RESERVE),
+        WindowSpec("daily", Form.ROLLING, 15_000, 86_400.0, frozenset({"api"}), reserve=_DAY_RESERVE, share=0.8),
+        # Slices of ten thousand rows of upload jobs; the older Bulk API draws on them too.
+        WindowSpec("bulk_batches", Form.ROLLING, 15_000, 86_400.0, frozenset({"bulk_batch"}), share=0.8),
+        WindowSpec("concurrent", Form.CONCURRENT, 20, kinds=frozenset({"api", "auth"}), reserve=_SLOT_RESERVE),
     ),
 }
 

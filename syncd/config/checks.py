@@ -14,8 +14,11 @@ from syncd.model.delivery import Action
 from syncd.model.entity import Entity
 from syncd.model.mapping import Direction, ObjectMapping
 
-WEBHOOKS: Final[Mapping[str, bool]] = {"commercetools": False, "hubspot": True}
+WEBHOOKS: Final[Mapping[str, bool]] = {"commercetools": False, "hubspot": True, "salesforce": False}
 """Whether a system pushes changes over HTTP."""
+
+STREAMS: Final[Mapping[str, bool]] = {"salesforce": True}
+"""Whether a system has streams of changes to hold open."""
 
 Entry = tuple[ObjectMapping, Key, Mapping[str, Any]]
 
@@ -36,6 +39,11 @@ def check_mappings(
             source.add(
                 (*key, "capture", "webhook"),
                 f"{connections[mapping.connection].system} sends no webhooks; use capture.poll and shop events",
+            )
+        if mapping.capture.stream and not STREAMS.get(connections[mapping.connection].system, False):
+            source.add(
+                (*key, "capture", "stream"),
+                f"{connections[mapping.connection].system} has no stream of changes; use capture.poll or webhooks",
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from syncd.config.models import (
@@ -12,6 +13,7 @@ from syncd.config.models import (
     CommercetoolsSettings,
     ConnectionSettings,
     HubspotSettings,
+    SalesforceSettings,
 )
 from syncd.config.problems import meant
 from syncd.config.rules import NAME
@@ -24,6 +26,7 @@ RESERVED: Final = frozenset({"operator", "clock", "fold", "syncd"})
 WINDOWS: Final[Mapping[str, tuple[str, ...]]] = {
     "commercetools": ("concurrent",),
     "hubspot": ("ten_seconds", "daily", "search", "concurrent"),
+    "salesforce": ("daily", "bulk_batches", "concurrent"),
 }
 """Windows whose size a connection's ``budget.limits`` may set; those of :data:`syncd.budget.spec.STANDARD`."""
 
@@ -65,6 +68,8 @@ def _read(source: Source, name: str, table: Any) -> ConnectionSettings | None:
     _check_budget(source, connection)
     if isinstance(connection, CommercetoolsSettings):
         return _commercetools(source, connection)
+    if isinstance(connection, SalesforceSettings):
+        return _salesforce(source, connection)
     return _hubspot(source, connection) if isinstance(connection, HubspotSettings) else connection
 
 
@@ -87,6 +92,23 @@ def _hubspot(source: Source, connection: HubspotSettings) -> HubspotSettings:
             ZoneInfo(connection.time_zone)
         except (ValueError, OSError, KeyError):  # KeyError: ZoneInfoNotFoundError
             source.add((*key, "time_zone"), 'must be the name of a time zone such as "Europe/Berlin"')
+    return connection
+
+
+def _salesforce(source: Source, connection: SalesforceSettings) -> SalesforceSettings:
+    key = ("connections", connection.name)
+    for name, purpose in (
+        ("login_url", 'the org\'s My Domain address, such as "https://acme.my.salesforce.com"'),
+        ("client_id", "the consumer key of an external client app made for syncd"),
+        ("company_currency", 'the currency of amounts, such as "EUR"'),
+    ):
+        if not getattr(connection, name):
+            source.lacks((*key, name), f"is needed: {purpose}")
+    if connection.auth != "client_credentials" and not connection.username:
+        source.lacks((*key, "username"), f'is needed for auth = "{connection.auth}"')
+    general = urlsplit(connection.login_url).hostname in {"login.salesforce.com", "test.salesforce.com"}
+    if connection.auth == "client_credentials" and general:
+        source.add((*key, "login_url"), "must be the org's own My Domain address for client credentials")
     return connection
 
 

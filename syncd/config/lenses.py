@@ -130,6 +130,10 @@ def default_name(system: str, kind: FieldType) -> str:
         if kind is FieldType.ITEMS:
             raise LensProblem("HubSpot keeps items as objects of their own; map them under `children`")
         return "money_pair" if kind is FieldType.MONEY else "string"
+    if system == "salesforce":
+        if kind is FieldType.ITEMS:
+            raise LensProblem("Salesforce keeps items as objects of their own; map them under `children`")
+        return "amount_in" if kind is FieldType.MONEY else "plain"
     return {FieldType.MONEY: "cent_money", FieldType.ITEMS: "line_items"}.get(kind, "plain")
 
 
@@ -160,6 +164,8 @@ def build_lens(written: Any, system: str, kind: FieldType, currency: str = "") -
         raise LensProblem(f"the lens {name} cannot hold a field of type {kind.value}")
     if name == "money_pair" and currency:
         arguments = {"default_currency": currency, **arguments}
+    if name == "amount_in" and currency:
+        arguments = {"currency": currency, **arguments}
     return Chosen(found.make(arguments, kind), found.paths, found.read_only)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Final
 
-from syncd.config.rules import Between, Currency, Duration, Name, OneOf, Url, Words
+from syncd.config.rules import ApiVersion, Between, Currency, Duration, Name, OneOf, Url, Words
 from syncd.model.backoff import BASE_SECONDS, CAP_SECONDS, MAX_ATTEMPTS
 from syncd.model.entity import Entity
 from syncd.model.mapping import ObjectMapping
@@ -219,9 +219,39 @@ class HubspotSettings(ConnectionSettings):
         return self.company_currency
 
 
+@dataclass(frozen=True, slots=True)
+class SalesforceSettings(ConnectionSettings):
+    SIDE: ClassVar[str] = "crm"
+
+    login_url: Annotated[str, Url()] = ""
+    """The org's My Domain address, such as ``https://acme.my.salesforce.com``."""
+    auth: Annotated[str, OneOf(("client_credentials", "jwt", "password"))] = "client_credentials"
+    """How syncd signs in. ``password`` is legacy, and blocked in newer orgs."""
+    client_id: str = ""
+    """Consumer key of an external client app made for syncd."""
+    username: str = ""
+    """The user whose rights syncd has, for ``jwt`` and ``password``."""
+    audience: Annotated[str, Url()] = ""
+    """Of the JWT. Empty: the vendor's sign-in host that fits ``login_url``."""
+    api_version: Annotated[str, ApiVersion()] = "67.0"
+    company_currency: Annotated[str, Currency()] = ""
+    """The currency of amounts, in an org that has one."""
+    pubsub_url: Annotated[str, Url(empty=False)] = "https://api.pubsub.salesforce.com:7443"
+    """Where change events come from; there are regional addresses."""
+    ca_file: str = ""
+    """Certificates of a private authority, in PEM, to trust instead of the public ones."""
+    bulk_threshold: Annotated[int, Between(200, 1_000_000)] = 2000
+    """From so many records on the Bulk API is used."""
+
+    @property
+    def currency(self) -> str:
+        return self.company_currency
+
+
 SYSTEMS: Final[Mapping[str, type[ConnectionSettings]]] = {
     "commercetools": CommercetoolsSettings,
     "hubspot": HubspotSettings,
+    "salesforce": SalesforceSettings,
 }
 
 

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from syncd.config.models import CommercetoolsSettings, Configuration, ConnectionSettings, HubspotSettings
+from syncd.config.models import (
+    CommercetoolsSettings,
+    Configuration,
+    ConnectionSettings,
+    HubspotSettings,
+    SalesforceSettings,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,8 @@ def connection_needs(configuration: Configuration, connection: ConnectionSetting
     if isinstance(connection, HubspotSettings):
         webhooks = any(one.capture.webhook for one in configuration.mappings_of(connection.name))
         return tuple(_hubspot(connection, webhooks=webhooks))
+    if isinstance(connection, SalesforceSettings):
+        return tuple(_salesforce(connection))
     return ()
 
 
@@ -50,6 +58,16 @@ def _hubspot(connection: HubspotSettings, *, webhooks: bool) -> Iterator[SecretN
         yield SecretNeed(name, "access_token", "service key, private app token or static project app token")
         yield SecretNeed(name, "client_secret", "secret of the app that signs webhooks", needed=webhooks)
     yield SecretNeed(name, f"{PREVIOUS}client_secret", "the app's former secret, during a rotation", needed=False)
+
+
+def _salesforce(connection: SalesforceSettings) -> Iterator[SecretNeed]:
+    name = connection.name
+    if connection.auth == "jwt":
+        yield SecretNeed(name, "private_key", "RSA key in PEM form whose certificate the client app has")
+        return
+    yield SecretNeed(name, "client_secret", "consumer secret of the client app")
+    if connection.auth == "password":
+        yield SecretNeed(name, "password", f"of {connection.username}, with the security token behind it if needed")
 
 
 def source_needs(configuration: Configuration) -> tuple[SecretNeed, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from syncd.config.models import CommercetoolsSettings, ConnectionSettings, HubspotSettings
+from syncd.config.models import CommercetoolsSettings, ConnectionSettings, HubspotSettings, SalesforceSettings
 from syncd.model.change import Change
 from syncd.runtime.clock import World
 from syncd.runtime.secret import Secret
@@ -54,6 +54,8 @@ def build_system(
         return _commercetools(connection, needed, payer, world)
     if isinstance(connection, HubspotSettings):
         return _hubspot(connection, needed, secrets, payer, world, keep)
+    if isinstance(connection, SalesforceSettings):
+        return _salesforce(connection, needed, payer, world)
     raise TypeError(f"no system is built from {type(connection).__name__}")
 
 
@@ -107,6 +109,31 @@ def _hubspot(
         read_seconds=connection.timeout,
     )
     return HubSpot(settings, payer, world, keep=kept if keep is not None else None)
+
+
+def _salesforce(connection: SalesforceSettings, needed: Callable[[str], Secret], payer: Payer, world: World) -> System:
+    from syncd.systems.salesforce.settings import Grant, Settings
+    from syncd.systems.salesforce.system import Salesforce
+
+    grant = Grant(connection.auth)
+    settings = Settings(
+        connection=connection.name,
+        login_url=connection.login_url,
+        client_id=connection.client_id,
+        auth=grant,
+        client_secret=None if grant is Grant.JWT else needed("client_secret"),
+        username=connection.username,
+        private_key=needed("private_key") if grant is Grant.JWT else None,
+        password=needed("password") if grant is Grant.PASSWORD else None,
+        audience=connection.audience,
+        api_version=connection.api_version,
+        currency=connection.company_currency,
+        pubsub_url=connection.pubsub_url,
+        ca_file=connection.ca_file,
+        bulk_threshold=connection.bulk_threshold,
+        read_seconds=connection.timeout,
+    )
+    return Salesforce(settings, payer, world)
 
 
 def event_translator(system: str) -> Translator:

@@ -179,7 +179,7 @@ CREATE INDEX timers_due ON timers (due_at);
 CREATE TABLE cursors (
     connection TEXT NOT NULL,
     object TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('poll', 'hydrate', 'stream')),
+    kind TEXT NOT NULL CHECK (kind IN ('poll', 'hydrate')),
     cursor TEXT NOT NULL,
     finished INTEGER NOT NULL DEFAULT 0 CHECK (finished IN (0, 1)),
     seen INTEGER NOT NULL DEFAULT 0,

@@ -1,0 +1,116 @@
+"""Reading: by id, by our key, and what became of what is not there any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from syncd.model.change import Lane
+from syncd.model.failure import Failure, Remedy
+from syncd.model.mapping import ObjectMapping
+from syncd.systems.contract import ReadResult, Snapshot, VendorError
+from syncd.systems.salesforce.describe import Describer
+from syncd.systems.salesforce.ids import is_id, long_id
+from syncd.systems.salesforce.rest import Rest
+from syncd.systems.salesforce.settings import QUERY_IDS, RETRIEVE
+from syncd.systems.salesforce.soql import among, columns, name, select
+from syncd.systems.salesforce.values import from_json, shaped, snapshot
+
+
+def chunks(things: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    return (things[start : start + size] for start in range(0, len(things), size))
+
+
+def snapshots(mapping: ObjectMapping, records: Iterable[Mapping[str, Any]]) -> list[Snapshot]:
+    """Records of a query's reply."""
+    paths = mapping.paths()
+    return [snapshot(mapping.object, shaped(from_json(one), paths)) for one in records if is_id(one.get("Id"))]
+
+
+class Reader:
+    def __init__(self, rest: Rest, describer: Describer) -> None:
+        self._rest = rest
+        self._describer = describer
+
+    async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
+        """By id; after a merge the answer is the survivor, under the id that was asked for."""
+        asked = {long_id(one): one for one in ids}
+        wanted = [one for one in asked if is_id(one)]
+        found = await self._present(mapping, wanted, lane)
+        lost = [one for one in wanted if one not in found]
+        if lost:
+            survivors = await self.survivors(mapping.object, lost, lane)
+            there = await self._present(mapping, sorted(set(survivors.values())), lane)
+            found |= {old: there[new] for old, new in survivors.items() if new in there}
+        by_asked = {asked[one]: shot for one, shot in found.items()}
+        return ReadResult(by_asked, frozenset(one for one in ids if one not in by_asked))
+
+    async def find(self, mapping: ObjectMapping, keys: Sequence[str], lane: Lane) -> dict[str, Snapshot]:
+        """By our record id. A query sees what is committed, so an answer without the key means: it is not there."""
+        if not mapping.key_path:
+            told = f"{mapping.name} has no key_path, so nothing can be found by record id"
+            raise VendorError(Failure(Remedy.ASK, "no-key-path", told))
+        found: dict[str, Snapshot] = {}
+        for part in chunks(list(dict.fromkeys(keys)), QUERY_IDS):
+            soql = select(columns(mapping), mapping.object, among(name(mapping.key_path), part))
+            by_key = {
+                str(shot.data.get(mapping.key_path)).casefold(): shot
+                for shot in snapshots(mapping, await self._rest.query_all(soql, lane))
+            }
+            found |= {key: by_key[key.casefold()] for key in part if key.casefold() in by_key}
+        return found
+
+    async def survivors(self, object_: str, ids: Sequence[str], lane: Lane) -> dict[str, str]:
+        """Of records that are gone: those merged away, with the id that stands in the end."""
+        schema = await self._describer.schema(object_, lane)
+        if not schema.mergeable:
+            return {}
+        led: dict[str, str] = {}
+        asking = list(ids)
+        for _ in range(5):  # A survivor may itself have been merged away since.
+            if not asking:
+                break
+            step: dict[str, str] = {}
+            for part in chunks(asking, QUERY_IDS):
+                where = f"{among('Id', part)} AND IsDeleted = TRUE AND MasterRecordId != NULL"
+                soql = select(("Id", "MasterRecordId"), object_, where)
+                for one in await self._rest.query_all(soql, lane, deleted=True):
+                    if is_id(one.get("Id")) and is_id(one.get("MasterRecordId")):
+                        step[long_id(one["Id"])] = long_id(one["MasterRecordId"])
+            led |= step
+            asking = [one for one in set(step.values()) if one not in led]
+        return {one: end for one in ids if (end := _end(led, one)) != one}
+
+    async def _present(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> dict[str, Snapshot]:
+        fields = columns(mapping)
+        plain = not any("." in one for one in fields)
+        found: dict[str, Snapshot] = {}
+        for part in chunks(ids, RETRIEVE if plain else QUERY_IDS):
+            records = await (self._retrieve if plain else self._select)(mapping.object, fields, part, lane)
+            found |= {shot.external_id: shot for shot in snapshots(mapping, records) if not shot.deleted}
+        return found
+
+    async def _retrieve(
+        self, object_: str, fields: Sequence[str], ids: Sequence[str], lane: Lane
+    ) -> list[Mapping[str, Any]]:
+        data = await self._rest.send(
+            "POST", f"composite/sobjects/{name(object_)}", {"ids": list(ids), "fields": list(fields)}, lane,
+            writes=False,
+        )  # fmt: skip
+        if data is not None and not isinstance(data, list):
+            raise VendorError(Failure(Remedy.RETRY, "unreadable-reply", "the read answered without a list", 200))
+        return [one for one in data or () if isinstance(one, dict)]
+
+    async def _select(
+        self, object_: str, fields: Sequence[str], ids: Sequence[str], lane: Lane
+    ) -> list[Mapping[str, Any]]:
+        """Paths through parents are known to queries only."""
+        return await self._rest.query_all(select(fields, object_, among("Id", ids)), lane)
+
+
+def _end(led: Mapping[str, str], one: str) -> str:
+    seen = {one}
+    while one in led and led[one] not in seen:
+        one = led[one]
+        seen.add(one)
+    return one
