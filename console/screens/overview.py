@@ -176,7 +176,7 @@ class OverviewScreen(LiveScreen):
         for (target, lane, state), some in lanes.items():
             depth, oldest = sum(one.depth for one in some), max(one.oldest_age_seconds for one in some)
             ink: Ink = "value" if state == "waiting" else "warn"
-            sign = delivery_state(state, self.home.glyphs)[:1] if state != "waiting" else line()
+            sign = delivery_state(state, self.home.glyphs)[:1] if state not in {"waiting", "staged"} else line()
             lane_text = line((f"{lane} ", "muted"), sign)
             share = bar_of(depth, deepest, width=10, glyphs=self.home.glyphs)
             rows.append(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rich.text import Text
 
 from console.glyphs import Glyphs
@@ -9,11 +11,18 @@ from console.text import Ink, Part, fitted, line
 from console.times import age, short_count
 from syncd.control.messages import WindowLine
 
+_WINDOWS: Final = {"ten_seconds": "10 s", "daily": "24 h", "concurrent": "at once", "search": "search/s"}
+"""Short words for the windows that syncd names; others are shown as they are called."""
+
+
+def window_name(name: str) -> str:
+    return _WINDOWS.get(name, name.replace("_", " "))
+
 
 def budget_rows(window: WindowLine, *, width: int, glyphs: Glyphs) -> list[Text]:
     """Name, bar, figures and forecast on one line; in a narrow frame only an alarming forecast is told, below."""
     roomy = width >= 66
-    name = fitted(line((window.connection, "strong"), " ", (window.window, "muted")), 14)
+    name = fitted(line((window.connection, "strong"), " ", (window_name(window.window), "muted")), 14)
     name.pad_right(14 - name.cell_len)
     numbers = fitted(
         line((short_count(window.used), "value"), (f"/{short_count(window.limit)}", "muted")), 9, right=True

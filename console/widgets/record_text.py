@@ -149,7 +149,7 @@ def places(record: RecordDetail, now_ms: float, glyphs: Glyphs) -> list[Text]:
     for one in record.held:
         parts: list[Part] = [
             (f"{one.connection}.{one.object} ", "strong"),
-            delivery_state("gone" if one.gone else one.delivery_state, glyphs),
+            delivery_state("gone" if one.gone else one.delivery_state or "read", glyphs),
         ]
         if one.delivery_reason:
             parts += [(f": {one.delivery_reason}", "muted")]

@@ -31,6 +31,9 @@ def record_state(state: str, glyphs: Glyphs) -> Text:
 def delivery_state(state: str, glyphs: Glyphs) -> Text:
     signs: dict[str, tuple[str, Ink]] = {
         "done": (glyphs.good, "ok"),
+        "read": (glyphs.good, "ok"),
+        "gone": (glyphs.bad, "warn"),
+        "staged": (glyphs.waiting, "info"),
         "waiting": (glyphs.waiting, "info"),
         "sending": (glyphs.arrow, "info"),
         "unknown": (glyphs.unknown, "warn"),
