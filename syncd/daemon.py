@@ -36,6 +36,7 @@ from syncd.engine.housekeeping import Housekeeping, Retention
 from syncd.engine.idle import IdleWatch
 from syncd.engine.reader import Reader
 from syncd.engine.signals import Signals
+from syncd.engine.stream import Streamer, streamed
 from syncd.intake.ops import ops_app
 from syncd.intake.server import IntakeServer, ListenError
 from syncd.intake.wiring import build_intake
@@ -187,6 +188,7 @@ class Daemon:
         for name in systems:
             parts.append(Reader(name, **shared))
             parts += [Courier(name, number, **shared) for number in range(1, COURIERS + 1)]
+        parts += [Streamer(mapping, **shared) for mapping in streamed(self.flows)]
         retention = Retention(
             settings.retention.changes / DAY, settings.retention.attempts / DAY, settings.retention.history / DAY
         )
@@ -308,11 +310,14 @@ async def _watchdog() -> None:
 
 
 async def serve(configuration: Configuration, credentials: Credentials) -> int:
-    """Run until SIGTERM or SIGINT; a second signal ends at once. The exit code."""
+    """Run until SIGTERM or SIGINT; a second signal ends at once. A changed configuration needs a restart, so SIGHUP
+    does nothing. The exit code."""
     loop = asyncio.get_running_loop()
     told: asyncio.Queue[int] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.put_nowait, number)
+    # A terminal that goes away, or a reload out of habit, is no reason to stop syncing.
+    loop.add_signal_handler(signal.SIGHUP, _log.warning, "daemon.hangup_ignored")
     daemon = Daemon(configuration, credentials)
     code = FINE
     try:

@@ -31,6 +31,8 @@ RATE = 4.0
 SETTLE_SECONDS = 180.0
 """How long the judge waits, after the trade, for everything to arrive."""
 CONSOLE_SECONDS = 24 * 3600.0
+RESTORE_SECONDS = 60.0
+"""With a console: how long the property of a mapped field stays missing."""
 VENDORS = {"crm": "hubspot", "hubspot": "hubspot", "shop": "commercetools", "commercetools": "commercetools"}
 SUBSCRIPTIONS = [
     "contact.creation", "contact.deletion", "contact.merge", "contact.privacyDeletion", "deal.deletion", "deal.merge",
@@ -146,6 +148,7 @@ class _Demo:
 
     async def _with_console(self) -> int:
         self._spawn(self._trade_on())
+        self._spawn(self._restore_property())
         console = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "console", "--socket", str(self._stage.socket)
         )
@@ -166,6 +169,11 @@ class _Demo:
             for one in block:
                 self._spawn(self._shop.serve(one))
             await asyncio.sleep(20.0)
+
+    async def _restore_property(self) -> None:
+        """After a while the CRM's admin puts the property back, so that a replay of that cause succeeds."""
+        await asyncio.sleep(RESTORE_SECONDS)
+        await self._admin.act("hubspot", op="restore_property", object="contacts", name="loyalty_tier")
 
     # --- without -------------------------------------------------------------------------------------------------
 
