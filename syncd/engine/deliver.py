@@ -354,13 +354,14 @@ def settle_look(
             # What the lost write did to the children, no reading of the object tells.
             names = [child.field for child in mapping.children]
             links.save(tx, [replace(link, shadow=_without_children(mapping, link.shadow, names))])
-        # Folding what stands there makes the shadow true before anything is written again.
+        # Folding what stands there makes the shadow true before anything is written again: it overtakes whatever is
+        # staged, else a backlog would let the delivery go first, and the same write would be sent twice.
         hints.append(
             Change(
                 connection=mapping.connection, object=mapping.object, external_id=snapshot.external_id,
                 kind=ChangeKind.STATE, channel=Channel.POLL, dedupe_key=f"look:{one.id}:{one.attempts}:{now}",
                 received_at=now, occurred_at=snapshot.modified_at, version=snapshot.version,
-                payload=dict(snapshot.data), lane=one.lane, correlation_id=one.correlation_id,
+                payload=dict(snapshot.data), lane=Lane.OPERATOR, correlation_id=one.correlation_id,
             )
         )  # fmt: skip
     changes.stage(tx, hints)

@@ -16,7 +16,7 @@ from syncd.engine.signals import Signals
 from syncd.engine.worker import Worker
 from syncd.model.change import Change, ChangeKind, Lane
 from syncd.model.failure import Remedy
-from syncd.model.mapping import DecodeError, ObjectMapping, decode
+from syncd.model.mapping import DecodeError, ObjectMapping, decode, encode
 from syncd.model.record import Link
 from syncd.runtime.clock import World
 from syncd.runtime.metrics import Metrics
@@ -90,13 +90,15 @@ class Reader(Worker):
         told = hint.payload.get("told") if isinstance(hint.payload, dict) else None
         if not told:
             return False
+        # What is not mapped is no news to us. Of a value in several parts (an amount, its currency) each is told by
+        # itself: the other parts are taken as they were.
+        named = {item.field for item in mapping.readable() if told.keys() & set(item.paths)}
         try:
-            fields = decode(self._flows.entities[mapping.entity], mapping, told, partial=True)
+            whole = {**encode(mapping, link.shadow, named), **told}
+            fields = decode(self._flows.entities[mapping.entity], mapping, whole, partial=True)
         except DecodeError:
             return False
-        # What is not mapped is no news to us; half of a value (a currency without its amount) may well be.
-        parts = {path for item in mapping.readable() for path in item.paths if item.field not in fields}
-        return not parts & told.keys() and all(link.shadow.get(name) == value for name, value in fields.items())
+        return named <= fields.keys() and all(link.shadow.get(name) == value for name, value in fields.items())
 
     async def _answer(self, mapping: ObjectMapping, hints: Sequence[Change]) -> None:
         newest = {one.external_id: one for one in hints}

@@ -96,10 +96,12 @@ class ObjectMapping:
 
     def __post_init__(self) -> None:
         writable = tuple(item for item in self.fields if item.direction is not Direction.READ)
-        written = dict.fromkeys(item.field for item in (*writable, *self.relations, *self.children))
+        written = [item.field for item in writable]
+        written += [item.field for item in self.relations]
+        written += [item.field for item in self.children]
         object.__setattr__(self, "_readable", tuple(one for one in self.fields if one.direction is not Direction.WRITE))
         object.__setattr__(self, "_writable", writable)
-        object.__setattr__(self, "_written", tuple(written))
+        object.__setattr__(self, "_written", tuple(dict.fromkeys(written)))
 
     @property
     def name(self) -> str:
