@@ -87,7 +87,11 @@ class Reader(Worker):
             return False
         if ordered and hint.version and link.version:
             return int(hint.version) <= int(link.version)
-        told = hint.payload.get("told") if isinstance(hint.payload, dict) else None
+        payload = hint.payload if isinstance(hint.payload, dict) else {}
+        if payload.get("created"):
+            # We made it, or have looked at it since.
+            return bool(link.shadow)
+        told = payload.get("told")
         if not told:
             return False
         # What is not mapped is no news to us. Of a value in several parts (an amount, its currency) each is told by

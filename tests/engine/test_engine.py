@@ -279,6 +279,19 @@ async def test_an_echo_that_tells_its_value_costs_no_call(rig: Rig) -> None:
     assert len(rig.crm.calls) == before
 
 
+async def test_the_news_of_a_creation_that_was_ours_costs_no_call(rig: Rig) -> None:
+    await customer(rig)
+    await rig.settle()
+    before = len(rig.crm.calls)
+    await rig.hint(rig.crm, "contacts", "crm-1", payload={"created": True})
+    rig.crm.put("contacts", "other", email="new@example.com")
+    await rig.hint(rig.crm, "contacts", "other", payload={"created": True})
+    await rig.settle()
+
+    assert len(rig.crm.calls) == before + 1
+    assert await rig.record(rig.crm, "contacts", "other") is not None
+
+
 async def test_an_edit_in_the_window_of_an_echo_is_not_lost(rig: Rig) -> None:
     await customer(rig)
     await rig.settle()

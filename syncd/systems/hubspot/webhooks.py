@@ -116,6 +116,8 @@ class HubSpotWebhooks:
             if isinstance(event.get("propertyName"), str):
                 # What the event tells of the object: an echo of our own write is known by it, without a read.
                 payload["told"] = {event["propertyName"]: event.get("propertyValue")}
+            elif verb == "creation":
+                payload["created"] = True
         elif verb in {"deletion", "privacyDeletion"}:
             external_id = _id(event.get("objectId"))
             kind, payload = ChangeKind.DELETED, dict(event)

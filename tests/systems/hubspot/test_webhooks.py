@@ -63,7 +63,7 @@ def test_an_event_is_a_hint_that_keeps_the_raw_event():
     assert (change.object, change.external_id, change.kind) == ("deals", "267448862446", ChangeKind.HINT)
     assert (change.occurred_at, change.received_at) == (1769081993375, NOW)
     assert (change.connection, change.channel) == ("crm", Channel.WEBHOOK)
-    assert change.payload == {"event": EVENT}
+    assert change.payload == {"event": EVENT, "created": True}
 
 
 def test_a_hint_tells_the_property_it_speaks_of_so_that_an_echo_is_known_without_a_read():
