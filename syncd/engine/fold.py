@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from syncd.engine import rules
 from syncd.engine.flows import Flows, reference_fields
+from syncd.engine.supersede import newest_only
 from syncd.engine.workset import Place, Workset, evolve
 from syncd.model.change import Change, ChangeKind, Channel, Lane
 from syncd.model.failure import Failure, Remedy, fingerprint
@@ -55,9 +56,10 @@ class Orphan(Exception):  # noqa: N818 - an expected outcome inside one fold, no
         self.place = place
 
 
-def fold(tx: Tx, flows: Flows, batch: Sequence[Change], now: int) -> FoldResult:
-    """Fold a batch; the whole unit of work."""
-    return _Fold(tx, flows, now).run(batch)
+def fold(tx: Tx, flows: Flows, batch: Sequence[Change], now: int, *, supersede: bool = True) -> FoldResult:
+    """Fold a batch; the whole unit of work. With ``supersede``, of an object only the newest state that is staged is
+    folded, in the batch or not; see :mod:`syncd.engine.supersede`."""
+    return _Fold(tx, flows, now, newest=supersede).run(batch)
 
 
 @dataclass(slots=True)
@@ -75,17 +77,21 @@ def _place(change: Change) -> Place:
 
 
 class _Fold:
-    def __init__(self, tx: Tx, flows: Flows, now: int) -> None:
+    def __init__(self, tx: Tx, flows: Flows, now: int, *, newest: bool) -> None:
         self._tx = tx
         self._flows = flows
         self._now = now
+        self._newest_only = newest
         self._work = Workset(tx, flows, now)
         self._settled: dict[str, list[int]] = {"folded": [], "dropped": [], "parked": []}
+        self._superseded: list[int] = []
         self._deferred: list[Change] = []
         self._hints: list[Change] = []
         self._result = FoldResult()
 
     def run(self, batch: Sequence[Change]) -> FoldResult:
+        if self._newest_only:
+            batch, self._superseded = newest_only(self._tx, self._flows, batch)
         readings = [reading for change in batch if (reading := self._read(change)) is not None]
         self._prefetch(readings)
         waiting = {reading.change.id: reading for reading in readings}
@@ -423,6 +429,7 @@ class _Fold:
         wants = self._work.save()
         for state, ids in self._settled.items():
             changes.settle(self._tx, state, ids, self._now)
+        changes.settle(self._tx, "dropped", self._superseded, self._now, "a newer version came too")
         due = self._now + ORPHAN_DELAY_MS
         changes.defer(self._tx, [one.id for one in self._deferred], due, "waits for what it refers to", attempt=True)
         if self._hints:

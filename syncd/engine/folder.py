@@ -68,11 +68,13 @@ class Folder(Worker):
             fitting = int(count * GOAL_SECONDS / seconds)
             self._size = max(SMALLEST_BATCH, min(BATCH, (self._size + fitting) // 2))
 
-    async def _fold(self, batch: list[Change]) -> None:
-        """A poison change never blocks its neighbours: a batch that raises is halved until the poison stands alone."""
+    async def _fold(self, batch: list[Change], *, supersede: bool = True) -> None:
+        """A poison change never blocks its neighbours: a batch that raises is folded change by change, none standing
+        for another, and halved until the poison stands alone."""
         now = self._world.clock.now_ms()
+        unit = partial(fold, flows=self._flows, batch=batch, now=now, supersede=supersede)
         try:
-            result = await self._database.write(partial(fold, flows=self._flows, batch=batch, now=now))
+            result = await self._database.write(unit)
         except StoreError:
             raise
         except Exception as error:
@@ -80,12 +82,15 @@ class Folder(Worker):
                 # The machine may be at fault; a payload is only when its statement keeps failing.
                 self._odd += 1
                 raise
+            if supersede:
+                await self._fold(batch, supersede=False)
+                return
             if len(batch) == 1:
                 await self._poison(batch[0], error)
                 return
             middle = len(batch) // 2
-            await self._fold(batch[:middle])
-            await self._fold(batch[middle:])
+            await self._fold(batch[:middle], supersede=False)
+            await self._fold(batch[middle:], supersede=False)
             return
         self._announce(result)
 

@@ -100,6 +100,12 @@ def follow(work: Workset, change: Change, customer: Record, former: Record | Non
             work.touch(number, change)
 
 
+def counts_steps(entity: str) -> bool:
+    """Whether each state of a thing matters and not only the newest: a cart that was touched again and again never
+    lay idle."""
+    return entity == "cart"
+
+
 def set_timer(work: Workset, record: Record) -> None:
     """Wake up when the cart will have lain idle long enough."""
     if record.entity == "cart":

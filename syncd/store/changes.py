@@ -58,6 +58,42 @@ def to_read(tx: Tx, connection: str, now: int, limit: int) -> list[Change]:
     return [_change(row) for row in tx.execute(sql, (connection, now, limit))]
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A staged change without its payload."""
+
+    id: int
+    external_id: str
+    kind: str
+    partial: bool
+    version: str
+    lane: int
+    received_at: int
+    due_at: int
+
+
+def told_of(tx: Tx, connection: str, object_: str, external_ids: Sequence[str]) -> list[Told]:
+    """Everything that waits to be folded of these objects."""
+    found: list[Told] = []
+    for part in chunks(external_ids):
+        sql = (
+            "SELECT id, external_id, kind, partial, version, lane, received_at, due_at FROM changes "
+            "WHERE state = 'staged' AND kind <> 'hint' AND connection = ? AND object = ? "
+            f"AND external_id IN ({marks(len(part))})"
+        )
+        found += [Told(*row) for row in tx.execute(sql, (connection, object_, *part))]
+    return found
+
+
+def load(tx: Tx, ids: Sequence[int]) -> dict[int, Change]:
+    """Changes by id."""
+    found: dict[int, Change] = {}
+    for part in chunks(ids):
+        for row in tx.execute(_SELECT + f"WHERE id IN ({marks(len(part))})", tuple(part)):
+            found[row[0]] = _change(row)
+    return found
+
+
 def backlog(tx: Tx) -> int:
     """How much is staged and not settled, counted up to 100,000."""
     # By kind, as the indexes are: settled changes must not be walked over.

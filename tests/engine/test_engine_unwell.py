@@ -139,10 +139,10 @@ async def test_a_statement_that_fails_for_one_payload_only_parks_that_change(rig
 
     real = folder.fold
 
-    def fold(tx: Any, flows: Any, batch: Any, now: int) -> Any:
+    def fold(tx: Any, flows: Any, batch: Any, now: int, **more: Any) -> Any:
         if any(one.external_id == "bad" for one in batch):
             raise odd()
-        return real(tx, flows, batch, now)
+        return real(tx, flows, batch, now, **more)
 
     monkeypatch.setattr(folder, "fold", fold)
     monkeypatch.setattr("syncd.engine.worker.WAIT_SECONDS", 0.001)

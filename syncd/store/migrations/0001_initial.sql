@@ -29,6 +29,7 @@ CREATE TABLE changes (
 ) STRICT;
 CREATE UNIQUE INDEX changes_once ON changes (connection, dedupe_key);
 CREATE INDEX changes_to_fold ON changes (lane, id) WHERE state = 'staged' AND kind <> 'hint';
+CREATE INDEX changes_of_object ON changes (connection, object, external_id) WHERE state = 'staged' AND kind <> 'hint';
 CREATE INDEX changes_to_read ON changes (connection, lane, id) WHERE state = 'staged' AND kind = 'hint';
 CREATE INDEX changes_settled ON changes (settled_at) WHERE settled_at IS NOT NULL;
 
