@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 import orjson
 
@@ -18,7 +19,7 @@ from syncd.sandbox.faults import FaultsError
 from syncd.sandbox.server import Sandbox
 from syncd.sandbox.vendor import Vendor
 
-KNOWN_VENDORS = ("commercetools", "hubspot", "bigcommerce")
+KNOWN_VENDORS = ("commercetools", "hubspot", "bigcommerce", "salesforce")
 """Each is a package ``syncd.sandbox.<name>`` whose ``SIMULATOR`` is a subclass of :class:`Vendor`."""
 
 DEFAULT_VENDORS = ("commercetools", "hubspot")
@@ -28,7 +29,8 @@ DEFAULT_VENDORS = ("commercetools", "hubspot")
 @dataclass(frozen=True, slots=True)
 class SandboxOptions:
     port: int = 0
-    """Of the admin surface. The vendors follow on the next ports, in order; with 0 all ports are free ones."""
+    """Of the admin surface. The vendors follow on the next ports, in order, and then the further doors of those that
+    have more than one; with 0 all ports are free ones."""
     seed: int = 0
     faults: str = "none"
     vendors: tuple[str, ...] = DEFAULT_VENDORS
@@ -46,15 +48,19 @@ def simulator(name: str) -> type[Vendor]:
 def assemble(options: SandboxOptions) -> Sandbox:
     """A sandbox with the vendors asked for, not yet open. Raises ``FaultsError`` and ``KeyError``."""
     sandbox = Sandbox(seed=options.seed, faults=options.faults, host=options.host, admin_port=options.port)
+    beyond = count(options.port + len(options.vendors) + 1)
     for place, name in enumerate(options.vendors, start=1):
-        sandbox.add(simulator(name), port=options.port + place if options.port else 0)
+        kind = simulator(name)
+        more = {port: next(beyond) for port in kind.more_ports} if options.port else {}
+        sandbox.add(kind, port=options.port + place if options.port else 0, **more)
     return sandbox
 
 
 async def serve(options: SandboxOptions, say: Callable[[str], None], until: asyncio.Event | None = None) -> None:
     """Run until SIGTERM or SIGINT (or ``until``). When all ports listen, ``say`` gets one line of JSON:
 
-    ``{"ready": true, "admin": "http://...", "commercetools": "http://...", "hubspot": "http://..."}``
+    ``{"ready": true, "admin": "http://...", "commercetools": "http://...", "hubspot": "http://..."}``, and further
+    doors as ``salesforce_pubsub``, ``salesforce_https``, ``salesforce_ca``.
     """
     end = until or asyncio.Event()
     sandbox = assemble(options)
@@ -64,6 +70,8 @@ async def serve(options: SandboxOptions, say: Callable[[str], None], until: asyn
             loop.add_signal_handler(number, end.set)
     async with sandbox:
         urls = {name: sandbox.url(name) for name in sandbox.vendors}
+        for name, vendor in sandbox.vendors.items():
+            urls |= {f"{name}_{door}": where for door, where in vendor.endpoints().items()}
         say(orjson.dumps({"ready": True, "admin": sandbox.admin_url, **urls}).decode())
         await end.wait()
 

@@ -41,6 +41,10 @@ class FaultPlan:
     """207 to a batch write, applied; half of its results are missing and the errors name no input (HubSpot)."""
     empty: float = 0.0
     """2xx to a batch write, applied, but without results (HubSpot)."""
+    lock_row: float = 0.0
+    """A record that is written is locked by somebody else (Salesforce, per record)."""
+    job_fail: float = 0.0
+    """A bulk job ends as failed, some of its rows unprocessed (Salesforce, per job)."""
     webhook_duplicate: float = 0.0
     webhook_reorder: float = 0.0
     webhook_drop: float = 0.0
@@ -61,6 +65,8 @@ PRESETS: dict[str, FaultPlan] = {
         locked=0.01,
         anonymous=0.01,
         empty=0.005,
+        lock_row=0.005,
+        job_fail=0.01,
         webhook_duplicate=0.2,
         webhook_reorder=0.2,
         webhook_drop=0.1,

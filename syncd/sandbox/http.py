@@ -19,7 +19,7 @@ import httptools
 import orjson
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
-"""Larger request bodies are answered 413."""
+"""Larger request bodies are answered 413, unless a vendor takes larger ones."""
 
 _SETTLE_SECONDS = 2.0
 
@@ -80,10 +80,17 @@ Handler = Callable[[Request], Awaitable[Reply]]
 class HttpProtocol(asyncio.Protocol):
     """One connection. Pipelined requests are answered in order, one at a time."""
 
-    def __init__(self, handler: Handler, refusing: Callable[[], bool], open_connections: set[HttpProtocol]) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        refusing: Callable[[], bool],
+        open_connections: set[HttpProtocol],
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
         self._handler = handler
         self._refusing = refusing
         self._open = open_connections
+        self._max_body = max_body_bytes
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[Request, bool]] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -141,7 +148,7 @@ class HttpProtocol(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
-        if len(self._body) <= MAX_BODY_BYTES:
+        if len(self._body) <= self._max_body:
             self._body += body
 
     def on_message_complete(self) -> None:
@@ -161,7 +168,7 @@ class HttpProtocol(asyncio.Protocol):
             self._write(await self._answer(request), request.method, keep_alive)
 
     async def _answer(self, request: Request) -> Reply:
-        if len(request.body) > MAX_BODY_BYTES:
+        if len(request.body) > self._max_body:
             return Reply(413, b"request body too large", content_type="text/plain")
         try:
             return await self._handler(request)

@@ -23,7 +23,7 @@ from typing import Any, Self, TypeVar
 from syncd.runtime.clock import Clock, SystemClock
 from syncd.sandbox.admin import Admin
 from syncd.sandbox.faults import FaultsError, FaultSpec, VendorFaults, parse
-from syncd.sandbox.http import Handler, HttpProtocol
+from syncd.sandbox.http import MAX_BODY_BYTES, Handler, HttpProtocol
 from syncd.sandbox.ledger import Ledger
 from syncd.sandbox.vendor import Room, Vendor
 
@@ -40,6 +40,7 @@ class _Door:
     refusing: Callable[[], bool]
     connections: set[HttpProtocol]
     server: asyncio.Server | None = None
+    max_body_bytes: int = MAX_BODY_BYTES
 
 
 class Sandbox:
@@ -70,7 +71,9 @@ class Sandbox:
         room = self._room(kind.name)
         vendor = kind(room, **options)
         self.vendors[kind.name] = vendor
-        self._doors[kind.name] = _Door(port, vendor.serve, lambda: room.faults.outage == "abort", set())
+        self._doors[kind.name] = _Door(
+            port, vendor.serve, lambda: room.faults.outage == "abort", set(), max_body_bytes=kind.max_body_bytes
+        )
         return vendor
 
     def _room(self, name: str) -> Room:
@@ -143,7 +146,9 @@ class Sandbox:
         door.port = sock.getsockname()[1]
         loop = asyncio.get_running_loop()
         door.server = await loop.create_server(
-            lambda: HttpProtocol(door.handler, door.refusing, door.connections), sock=sock, backlog=_BACKLOG
+            lambda: HttpProtocol(door.handler, door.refusing, door.connections, door.max_body_bytes),
+            sock=sock,
+            backlog=_BACKLOG,
         )
 
     async def close(self) -> None:

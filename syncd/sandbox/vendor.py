@@ -10,11 +10,11 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from syncd.runtime.clock import Clock
 from syncd.sandbox.faults import VendorFaults
-from syncd.sandbox.http import Reply, Request
+from syncd.sandbox.http import MAX_BODY_BYTES, Reply, Request
 from syncd.sandbox.ledger import Ledger
 
 HUMAN = "human"
@@ -39,6 +39,9 @@ class ActError(ValueError):
 class Vendor(ABC):
     name: str = ""
     """The connection system's name: ``commercetools``, ``hubspot``. Names it in ledger, faults and admin paths."""
+    max_body_bytes: ClassVar[int] = MAX_BODY_BYTES
+    more_ports: ClassVar[tuple[str, ...]] = ()
+    """Names of constructor options that choose further ports, for vendors with more doors than one."""
 
     def __init__(self, room: Room) -> None:
         self.room = room
@@ -80,6 +83,10 @@ class Vendor(ABC):
     async def act(self, deed: Mapping[str, Any]) -> Any:
         """Something a simulated person does at the vendor: ``{"op": ..., ...}``; answers JSON. Raises ActError."""
         raise ActError(f"{self.name} knows no {deed.get('op')!r}")
+
+    def endpoints(self) -> Mapping[str, str]:
+        """Further doors by name, known once open, beside the one that ``url`` names."""
+        return {}
 
     async def start(self) -> None:  # noqa: B027
         """Begin background work (webhook senders)."""
