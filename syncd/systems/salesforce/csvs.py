@@ -95,5 +95,6 @@ def _cell(schema: Schema, path: str, values: Mapping[str, Raw]) -> str:
 
 def _line(cells: Sequence[str]) -> bytes:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerow(cells)
-    return out.getvalue().encode("utf-8", "replace")
+    # Only what is part of the writer's own line end is quoted for its sake, and a lone carriage return must be.
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue().removesuffix("\r\n").encode("utf-8", "replace") + b"\n"

@@ -1,0 +1,228 @@
+"""Every code of the vendor and every exception of the clients has its remedy."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import grpc
+import httpx
+import pytest
+import requests.exceptions
+import urllib3.exceptions
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncd.model.failure import Remedy
+from syncd.systems.salesforce import errors
+from syncd.systems.salesforce.errors import (
+    BY_CODE,
+    STREAM,
+    failure_of_item,
+    failure_of_reply,
+    failure_of_row,
+    failure_of_stream,
+    observed,
+)
+from syncd.systems.salesforce.mishaps import exception_kind, failure_of_exception
+
+from .kit import failed
+
+FACTS = """
+INVALID_SESSION_ID REQUEST_LIMIT_EXCEEDED INSUFFICIENT_ACCESS API_DISABLED_FOR_ORG API_CURRENTLY_DISABLED UNABLE_TO_LOCK_ROW
+DUPLICATE_VALUE DUPLICATES_DETECTED FIELD_CUSTOM_VALIDATION_EXCEPTION REQUIRED_FIELD_MISSING STRING_TOO_LONG
+INVALID_EMAIL_ADDRESS INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST INVALID_CROSS_REFERENCE_KEY INVALID_FIELD JSON_PARSER_ERROR
+MALFORMED_ID NUMBER_OUTSIDE_VALID_RANGE CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY LIMIT_EXCEEDED STORAGE_LIMIT_EXCEEDED NOT_FOUND
+ENTITY_IS_DELETED INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY METHOD_NOT_ALLOWED UNSUPPORTED_MEDIA_TYPE
+BATCH_PROCESSING_HALTED UNKNOWN_EXCEPTION APEX_ERROR SERVER_UNAVAILABLE ALL_OR_NONE_OPERATION_ROLLED_BACK PROCESSING_HALTED
+INVALID_QUERY_LOCATOR MALFORMED_QUERY INVALID_TYPE QUERY_TIMEOUT INVALID_FIELD_FOR_INSERT_UPDATE UNSUPPORTED_API_VERSION
+MIXED_DML_OPERATION
+""".split()
+"""The codes that the fact sheet names."""
+
+
+def body(code: str, message: str = "words of the vendor") -> bytes:
+    import json
+
+    return json.dumps([{"errorCode": code, "message": message, "fields": []}]).encode()
+
+
+def test_every_code_of_the_fact_sheet_is_in_the_table() -> None:
+    assert set(FACTS) <= set(errors.codes())
+    assert set(errors.OAUTH) <= set(errors.codes())
+    assert failure_of_reply(400, body("TXN_SECURITY_METERING_ERROR")).remedy is Remedy.ASK
+
+
+@pytest.mark.parametrize("code", BY_CODE)
+def test_every_code_speaks_before_its_status_and_is_kept(code: str) -> None:
+    for status in (400, 403, 404, 500):
+        for writes in (False, True):
+            failure = failure_of_reply(status, body(code), writes=writes)
+            wanted = BY_CODE[code]
+            if code == "INVALID_CROSS_REFERENCE_KEY":
+                wanted = Remedy.REREAD
+            if wanted == errors.DOUBT:
+                wanted = Remedy.LOOK if writes else Remedy.RETRY
+            assert failure.remedy is wanted
+            assert failure.code == code
+            assert failure.message == "words of the vendor"
+            assert (failure.retry_after_seconds is not None) == (wanted is Remedy.WAIT or code == "UNABLE_TO_LOCK_ROW")
+
+
+@pytest.mark.parametrize(("status", "remedy", "for_write"), [
+    (300, Remedy.ASK, Remedy.ASK), (302, Remedy.RETRY, Remedy.RETRY), (400, Remedy.RETRY, Remedy.RETRY),
+    (401, Remedy.REFRESH, Remedy.REFRESH), (403, Remedy.RETRY, Remedy.RETRY), (404, Remedy.RETRY, Remedy.RETRY),
+    (408, Remedy.RETRY, Remedy.LOOK), (410, Remedy.STOP, Remedy.STOP), (414, Remedy.SPLIT, Remedy.SPLIT),
+    (431, Remedy.SPLIT, Remedy.SPLIT), (429, Remedy.WAIT, Remedy.WAIT), (500, Remedy.RETRY, Remedy.LOOK),
+    (502, Remedy.RETRY, Remedy.LOOK), (503, Remedy.RETRY, Remedy.LOOK), (504, Remedy.RETRY, Remedy.LOOK),
+])  # fmt: skip
+def test_a_gateways_page_never_says_gone_or_ask(status: int, remedy: Remedy, for_write: Remedy) -> None:
+    content = b'["/services/data/v67.0/sobjects/Contact/003"]' if status == 300 else b"<html>maintenance</html>"
+    assert failure_of_reply(status, content).remedy is remedy
+    assert failure_of_reply(status, content, writes=True).remedy is for_write
+
+
+def test_an_unknown_code_goes_by_its_status() -> None:
+    told = [(status, failure_of_reply(status, body("BRAND_NEW"), writes=True).remedy) for status in (400, 403, 409, 500)]
+    assert told == [(400, Remedy.ASK), (403, Remedy.STOP), (409, Remedy.REREAD), (500, Remedy.LOOK)]
+
+
+def test_a_type_that_does_not_exist_is_not_a_record_that_is_gone() -> None:
+    content = body("NOT_FOUND", "The requested resource does not exist")
+    assert failure_of_reply(404, content).remedy is Remedy.ASK
+    assert failure_of_reply(404, body("NOT_FOUND", "Provided external ID field does not exist")).remedy is Remedy.GONE
+
+
+def test_a_lock_is_tried_again_soon_also_when_a_trigger_wraps_it() -> None:
+    plain = failure_of_item(failed("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record"), creates=False)
+    wrapped = failure_of_item(
+        failed("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Trg: caused by: UNABLE_TO_LOCK_ROW, try"), creates=False
+    )
+    thrown = failure_of_item(failed("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Trg: null pointer"), creates=False)
+    assert (plain.remedy, plain.retry_after_seconds) == (Remedy.RETRY, 3.0)
+    assert (wrapped.remedy, wrapped.retry_after_seconds) == (Remedy.RETRY, 3.0)
+    assert thrown.remedy is Remedy.ASK
+
+
+def test_a_duplicate_is_linked_only_where_the_vendor_names_it_and_only_on_a_create() -> None:
+    message = "duplicate value found: Email__c duplicates value on record with id: 003000000000123"
+    item = failed("DUPLICATE_VALUE", message, ["Email__c"])
+    made, changed = failure_of_item(item, creates=True), failure_of_item(item, creates=False)
+    assert (made.remedy, made.existing_id) == (Remedy.LINK, "003000000000123")
+    assert (changed.remedy, changed.existing_id) == (Remedy.ASK, None)
+    vague = failure_of_item(failed("DUPLICATE_VALUE", "duplicate value found: <unknown>"), creates=True)
+    assert vague.remedy is Remedy.ASK
+
+
+def test_what_is_being_made_is_never_gone() -> None:
+    for code in ("ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"):
+        assert failure_of_item(failed(code), creates=True).remedy is Remedy.RETRY
+    assert failure_of_item(failed("ENTITY_IS_DELETED"), creates=False).remedy is Remedy.GONE
+    named = failed("INVALID_CROSS_REFERENCE_KEY", "no", ["AccountId"])
+    assert failure_of_item(named, creates=True).remedy is Remedy.ASK
+
+
+def test_an_item_says_nothing_of_the_connection_and_names_every_field() -> None:
+    item = {"success": False, "errors": [
+        {"statusCode": "REQUIRED_FIELD_MISSING", "message": "a", "fields": ["LastName"]},
+        {"statusCode": "STRING_TOO_LONG", "message": "b", "fields": ["Phone"]},
+    ]}  # fmt: skip
+    failure = failure_of_item(item, creates=True)
+    assert failure.single
+    assert failure.fields == ("LastName", "Phone")
+
+
+@pytest.mark.parametrize(("text", "code", "message", "fields"), [
+    ("REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --", "REQUIRED_FIELD_MISSING",
+     "Required fields are missing: [LastName]", ("LastName",)),
+    ("UNABLE_TO_LOCK_ROW:unable to obtain exclusive access:--", "UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access", ()),
+    ("DUPLICATE_VALUE:duplicate value found: K__c duplicates value on record with id: 003000000000123:K__c,L__c --",
+     "DUPLICATE_VALUE", "duplicate value found: K__c duplicates value on record with id: 003000000000123", ("K__c", "L__c")),
+    ("INVALID_EMAIL_ADDRESS:bad", "INVALID_EMAIL_ADDRESS", "bad", ()),
+])  # fmt: skip
+def test_a_row_of_a_bulk_result_is_read(text: str, code: str, message: str, fields: tuple[str, ...]) -> None:
+    failure = failure_of_row(text, creates=True)
+    assert (failure.code, failure.message, failure.fields) == (code, message, fields)
+    assert failure.single
+
+
+@pytest.mark.parametrize(("code", "remedy"), STREAM.items())
+def test_every_end_of_a_stream_has_its_remedy(code: str, remedy: Remedy) -> None:
+    failure = failure_of_stream(f"sfdc.platform.eventbus.grpc.{code}", "INVALID_ARGUMENT", "x")
+    assert (failure.remedy, failure.code) == (remedy, code)
+
+
+@pytest.mark.parametrize("status", grpc.StatusCode)
+def test_every_status_of_grpc_has_a_remedy(status: grpc.StatusCode) -> None:
+    failure = failure_of_stream("", status.name, "")
+    assert failure.code == f"grpc-{status.name.lower()}"
+    assert failure.remedy is not Remedy.LOOK
+
+
+def test_addresses_and_secrets_do_not_reach_messages() -> None:
+    content = body("INVALID_EMAIL_ADDRESS", "Email: ada@example.com; Bearer 00D000000000001!AQ.x_y")
+    failure = failure_of_reply(400, content)
+    assert "ada@" not in failure.message
+    assert "AQ.x_y" not in failure.message + failure.reply
+
+
+def test_the_budget_is_told_of_a_refusal_it_would_not_recognise() -> None:
+    assert observed(403, {"A": "b"}, body("REQUEST_LIMIT_EXCEEDED"))[0] == 429
+    assert observed(403, {}, body("INSUFFICIENT_ACCESS"))[0] == 403
+
+
+@given(st.integers(300, 599), st.binary(max_size=200), st.booleans())
+def test_no_reply_makes_the_table_fail(status: int, content: bytes, writes: bool) -> None:
+    failure = failure_of_reply(status, content, writes=writes)
+    assert failure.code
+    assert failure.remedy is not Remedy.LOOK or writes
+
+
+@given(st.text(max_size=100))
+def test_no_row_makes_the_table_fail(text: str) -> None:
+    assert failure_of_row(text, creates=False).remedy in Remedy
+
+
+# --- exceptions ------------------------------------------------------------------------------------------------------
+
+
+def exceptions_of(module: object) -> list[type[Exception]]:
+    found = (one for _, one in inspect.getmembers(module, inspect.isclass))
+    return [one for one in found if issubclass(one, Exception) and not issubclass(one, Warning)]
+
+
+def names(*modules: object) -> list[type[Exception]]:
+    found = {one for module in modules for one in exceptions_of(module)}
+    ours = [one for one in found if one.__module__.partition(".")[0] in ("requests", "urllib3", "httpx")]
+    return sorted(ours, key=lambda one: f"{one.__module__}.{one.__qualname__}")
+
+
+def test_every_exception_of_the_library_is_known() -> None:
+    from simple_salesforce import exceptions
+
+    found = exceptions_of(exceptions)
+    assert len(found) >= 11
+    assert {exception_kind(one.__new__(one)) for one in found} == {"library"}
+
+
+@pytest.mark.parametrize(
+    "kind", names(requests.exceptions, urllib3.exceptions, httpx), ids=lambda one: f"{one.__module__}.{one.__name__}"
+)
+def test_every_exception_of_the_http_clients_is_known(kind: type[Exception]) -> None:
+    error = kind.__new__(kind)
+    vars(error).update(partial=0, expected=1, length=b"", response=None)
+    assert exception_kind(error) in {"unsent", "misuse", "unclear"}
+    failure = failure_of_exception(error, writes=True)
+    if exception_kind(error) == "unclear":
+        assert failure.remedy is Remedy.LOOK
+    assert re.fullmatch(r"[a-z-]+", failure.code)
+
+
+def test_what_requests_wraps_is_looked_into() -> None:
+    reason = urllib3.exceptions.NewConnectionError(None, "refused")  # type: ignore[arg-type]
+    wrapped = requests.exceptions.ConnectionError(urllib3.exceptions.MaxRetryError(None, "/", reason))  # type: ignore[arg-type]
+    assert failure_of_exception(wrapped, writes=True).code == "unreachable"
+
+
+def test_a_strangers_exception_is_not_ours() -> None:
+    assert exception_kind(KeyError("x")) == ""

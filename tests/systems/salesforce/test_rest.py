@@ -1,0 +1,268 @@
+"""The library in worker threads: every trap of the facts has its test, and none of them is stepped into."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+import requests
+
+from syncd.model.change import Lane
+from syncd.model.failure import Remedy
+from syncd.runtime.secret import Secret
+from syncd.systems.contract import Call, VendorError
+from syncd.systems.salesforce.auth import Token
+from syncd.systems.salesforce.session import PLACEHOLDER, Session
+
+from .kit import NOW, Answer, Books, Vendor, connected, page, refusal, settings
+
+
+async def test_the_echo_marker_and_the_token_are_on_every_call_and_survive_a_refresh(org: Vendor) -> None:
+    """Trap 1: the library's own refresh drops custom headers."""
+    org.on("GET", "query/", lambda asked: page([]))
+    async with connected(org) as crm:
+        await crm._rest.query("SELECT Id FROM Contact", Lane.LIVE)
+        org.expire()
+        await crm._rest.query("SELECT Id FROM Contact", Lane.LIVE)
+    assert [one.headers["sforce-call-options"] for one in org.calls()] == ["client=syncd-crm"] * 3
+    assert [one.headers["authorization"] for one in org.calls()] == [
+        "Bearer 00D!token.0", "Bearer 00D!token.0", "Bearer 00D!token.1",
+    ]  # fmt: skip
+
+
+async def test_a_conditional_header_survives_a_refresh(org: Vendor) -> None:
+    async with connected(org) as crm:
+        describer = crm._reader._describer
+        first = await describer.schema("Contact", Lane.LIVE)
+        org.expire()
+        assert await describer.schema("Contact", Lane.LIVE, fresh=True) is first
+    assert [one.headers.get("if-modified-since") for one in org.calls()] == [None, *["Sun, 01 Nov 2026 00:00:00 GMT"] * 2]
+
+
+async def test_an_org_that_refuses_every_token_is_not_signed_in_to_for_ever(org: Vendor) -> None:
+    """Trap 2: the library logged in 35 times."""
+    org.on("GET", "limits", lambda asked: refusal(401, "INVALID_SESSION_ID"))
+    async with connected(org) as crm:
+        for _ in range(3):
+            with pytest.raises(VendorError) as caught:
+                await crm._rest.get("limits", Lane.LIVE)
+            assert caught.value.failure.remedy is Remedy.REFRESH
+    assert len(org.tokens) <= 3
+    assert len(org.calls()) <= 4
+
+
+@pytest.mark.parametrize("body", [b"Bad_OAuth_Token", b"{}", b"[]", b"<html>", b"", b"null", b'"x"', b"[1]"])
+async def test_a_401_of_any_shape_is_a_dead_token(org: Vendor, body: bytes) -> None:
+    """Trap 3: the library expects a JSON list and raises KeyError or TypeError."""
+    answers = iter([Answer(401, body), Answer(200, {"a": 1})])
+    org.on("GET", "query/", lambda asked: page([]))
+    org.on("GET", "limits", lambda asked: next(answers))
+    async with connected(org) as crm:
+        await crm._rest.query("SELECT Id FROM Contact", Lane.LIVE)
+        assert await crm._rest.get("limits", Lane.LIVE) == {"a": 1}
+    assert len(org.tokens) == 2
+
+
+async def test_an_empty_204_and_an_empty_list_are_no_errors(org: Vendor) -> None:
+    """Trap 5, and the library's empty list."""
+    org.on("DELETE", "x", lambda asked: Answer(204))
+    org.on("GET", "y", lambda asked: Answer(200, []))
+    async with connected(org) as crm:
+        assert (await crm._rest.call(lambda sf: sf.restful("x", method="DELETE"), Lane.LIVE)).data is None
+        assert await crm._rest.get("y", Lane.LIVE) is None
+
+
+async def test_numbers_keep_their_digits_and_records_are_plain(org: Vendor) -> None:
+    """Traps 12 and 14: floats, OrderedDict, pretty-printing."""
+    raw = b'{"done":true,"records":[{"Id":"003","Amount":12345678901234567.89,"n":3}]}'
+    org.on("GET", "query/", lambda asked: Answer(200, raw))
+    async with connected(org) as crm:
+        records = (await crm._rest.query("SELECT Amount FROM Opportunity", Lane.LIVE))["records"]
+    assert records == [{"Id": "003", "Amount": "12345678901234567.89", "n": 3}]
+    assert type(records[0]) is dict
+    assert "x-prettyprint" not in org.calls()[0].headers
+
+
+async def test_each_thread_has_an_instance_of_its_own(org: Vendor) -> None:
+    """Trap 13: nothing in the library is guarded."""
+    gate, met = threading.Barrier(4, timeout=5), set()
+
+    def run(sf: Any) -> Any:
+        gate.wait()
+        met.add((threading.get_ident(), id(sf), id(sf.session)))
+        return sf.limits()
+
+    org.on("GET", "limits/", lambda asked: Answer(200, {"a": 1}))
+    async with connected(org) as crm:
+        await asyncio.gather(*(crm._rest.call(run, Lane.LIVE) for _ in range(4)))
+    assert len({one[0] for one in met}) == len({one[1] for one in met}) == len({one[2] for one in met}) == 4
+
+
+async def test_the_library_never_holds_the_token(org: Vendor) -> None:
+    held: list[str] = []
+    org.on("GET", "limits/", lambda asked: Answer(200, {"a": 1}))
+
+    def run(sf: Any) -> Any:
+        held.extend((sf.session_id, str(sf.headers), sf.Contact.session_id))
+        return sf.limits()
+
+    async with connected(org) as crm:
+        await crm._rest.call(run, Lane.LIVE)
+        assert "00D!token" not in repr(vars(crm._rest))
+    assert held[0] == PLACEHOLDER
+    assert "00D!" not in "".join(held)
+
+
+def test_every_call_has_a_time_out_also_those_the_library_gives_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Facts 11.3: create, update, upsert and delete take none."""
+    met: list[dict[str, Any]] = []
+
+    def request(self: Any, method: str, url: str, *args: Any, **more: Any) -> requests.Response:
+        met.append(more)
+        response = requests.Response()
+        response.status_code, response._content = 204, b""
+        return response
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    from simple_salesforce.api import Salesforce
+
+    sf = Salesforce(session_id="x", instance_url="https://a.my.salesforce.com", session=Session(settings()))
+    for call in (
+        lambda: sf.Contact.update("003", {}), lambda: sf.Contact.upsert("K/1", {}), lambda: sf.Contact.delete("003"),
+        lambda: sf.restful("x", method="DELETE"),
+    ):  # fmt: skip
+        call()
+    assert [one["timeout"] for one in met] == [(2.0, 5.0)] * 4
+    assert not any(one["allow_redirects"] for one in met)
+
+
+async def test_a_redirect_is_not_followed_with_the_token(org: Vendor) -> None:
+    org.on("GET", "limits", lambda asked: Answer(302, None, {"location": "http://127.0.0.1:1/elsewhere"}))
+    async with connected(org) as crm:
+        with pytest.raises(VendorError) as caught:
+            await crm._rest.get("limits", Lane.LIVE)
+    assert caught.value.failure.status == 302
+    assert len(org.calls()) == 1
+
+
+async def test_an_address_outside_the_instance_is_refused_before_anything_is_sent(org: Vendor) -> None:
+    async with connected(org) as crm:
+        with pytest.raises(VendorError) as caught:
+            await crm._rest.call(lambda sf: sf.session.get("https://evil.example.com/x"), Lane.LIVE)
+        assert caught.value.failure.remedy is Remedy.STOP
+        with pytest.raises(VendorError):
+            await crm._rest.query_more("https://evil.example.com/services/data/v67.0/query/01g", Lane.LIVE)
+    assert not org.calls()
+
+
+def test_the_session_refuses_another_host_than_the_tokens() -> None:
+    session = Session(settings("https://acme.my.salesforce.com"))
+    session.adapter.token = Token(Secret("t"), "https://acme.my.salesforce.com")
+    for url in ("https://evil.com/x", "https://acme.my.salesforce.com.evil.com/", "https://acme.my.salesforce.com:8443/"):
+        with pytest.raises(requests.exceptions.InvalidURL):
+            session.get(url)
+
+
+def test_netrc_and_the_environments_certificates_have_no_say() -> None:
+    session = Session(settings())
+    assert session.trust_env is False
+    assert session.proxies == {}
+    assert Session(settings(ca_file="/etc/own.pem")).verify == "/etc/own.pem"
+
+
+async def test_cookies_of_the_org_are_left_behind(org: Vendor) -> None:
+    org.on("GET", "limits", lambda asked: Answer(200, {"a": 1}, {"set-cookie": "BrowserId=x; path=/"}))
+    async with connected(org, threads=1) as crm:
+        for _ in range(2):
+            await crm._rest.get("limits", Lane.LIVE)
+    assert "cookie" not in org.calls()[1].headers
+
+
+async def test_a_cut_connection_leaves_a_write_in_doubt_and_a_read_to_be_tried_again(org: Vendor) -> None:
+    org.on("GET", "x", lambda asked: Answer(0))
+    org.on("POST", "x", lambda asked: Answer(0))
+    async with connected(org) as crm:
+        for method, remedy in (("GET", Remedy.RETRY), ("POST", Remedy.LOOK)):
+            writes = method == "POST"
+            with pytest.raises(VendorError) as caught:
+                await crm._rest.call(lambda sf, m=method: sf.restful("x", method=m), Lane.LIVE, writes=writes)
+            assert caught.value.failure.remedy is remedy
+            assert caught.value.failure.code == "no-reply"
+
+
+async def test_an_org_that_is_not_there_was_sent_nothing() -> None:
+    async with connected(Vendor(url="http://127.0.0.1:1")) as crm:
+        with pytest.raises(VendorError) as caught:
+            await crm._rest.get("limits", Lane.LIVE)
+    assert caught.value.failure.code == "unreachable"
+
+
+async def test_a_success_that_cannot_be_read_is_in_doubt(org: Vendor) -> None:
+    org.on("PATCH", "x", lambda asked: Answer(200, b'[{"id":"003'))
+    async with connected(org) as crm:
+        with pytest.raises(VendorError) as caught:
+            await crm._rest.send("PATCH", "x", {}, Lane.LIVE)
+    assert caught.value.failure.remedy is Remedy.LOOK
+    assert caught.value.failure.code == "unreadable-reply"
+
+
+async def test_every_call_is_paid_for_and_observed_as_the_budget_understands_it(org: Vendor) -> None:
+    books = Books()
+    answers = iter([
+        Answer(200, {"a": 1}, {"Sforce-Limit-Info": "api-usage=18/5000"}),
+        refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
+        refusal(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded."),
+    ])  # fmt: skip
+    org.on("GET", "limits", lambda asked: next(answers))
+    async with connected(org, books) as crm:
+        await crm._rest.get("limits", Lane.BULK)
+        waits = []
+        for _ in range(2):
+            with pytest.raises(VendorError) as caught:
+                await crm._rest.get("limits", Lane.BULK)
+            waits.append((caught.value.failure.remedy, caught.value.failure.retry_after_seconds))
+    assert books.paid == [(Call("auth"), Lane.BULK), *[(Call("api"), Lane.BULK)] * 3]
+    told = [(status, headers.get("x-syncd-window"), headers.get("sforce-limit-info")) for _, status, headers in books.seen]
+    assert told[1:] == [(200, None, "api-usage=18/5000"), (429, "daily", None), (429, "concurrent", None)]
+    assert waits == [(Remedy.WAIT, 900.0), (Remedy.WAIT, 5.0)]
+
+
+async def test_nothing_heavy_is_loaded_before_the_first_call(org: Vendor) -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from syncd.systems.salesforce.system import Salesforce; "
+        "print([m for m in ('simple_salesforce', 'requests', 'grpc', 'fastavro', 'google.protobuf', 'zeep') "
+        "if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    async with connected(org) as crm:
+        assert not crm._rest.loaded
+
+
+async def test_closing_may_come_twice_and_opening_calls_nobody(org: Vendor) -> None:
+    async with connected(org) as crm:
+        assert org.asked == []
+        await crm.close()
+        await crm.close()
+
+
+async def test_the_clock_of_the_org_is_noted(org: Vendor) -> None:
+    org.date = "Mon, 02 Nov 2026 08:01:00 GMT"
+    org.on("GET", "limits", lambda asked: Answer(200, {"a": 1}))
+    async with connected(org) as crm:
+        await crm._rest.get("limits", Lane.LIVE)
+        assert crm._checker._vitals.skew_seconds == -60.0
+        assert crm._checker._vitals.vendor_ms(NOW) == NOW + 60_000
+
+
+async def test_a_query_is_asked_page_by_page(org: Vendor) -> None:
+    org.on("GET", "query/", lambda asked: page([{"Id": "a"}], "/services/data/v67.0/query/01g-2000"))
+    org.on("GET", "query/01g-2000", lambda asked: page([{"Id": "b"}]))
+    async with connected(org) as crm:
+        assert [one["Id"] for one in await crm._rest.query_all("SELECT Id FROM X", Lane.LIVE)] == ["a", "b"]
+
+
