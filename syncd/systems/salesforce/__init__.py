@@ -4,8 +4,8 @@
 
     system.py        the connection as the engine sees it
       capture.py     polls by (SystemModstamp, Id) and the feed of deletions; scan.py reads everything
-      stream.py      change events over the Pub/Sub API: pubsub.py the wire, proto.py its messages, avro.py the
-                     payloads, bitmap.py which fields changed, events.py from an event to changes (pure)
+      stream.py      change events over the Pub/Sub API: pubsub.py the wire, pubsub.proto its messages, avro.py
+                     the payloads, bitmap.py which fields changed, events.py from an event to changes (pure)
       read.py        by id and by our key; survivors of merges
       write.py       creates and updates, one verdict each; collections.py two hundred a call, composite.py a parent
                      with its children in one call, ingest.py any number through Bulk API 2.0

@@ -19,9 +19,9 @@ from syncd.systems.contract import VendorError
 from syncd.systems.salesforce.auth import Auth, Token
 from syncd.systems.salesforce.avro import AvroSchema, parse_schema
 from syncd.systems.salesforce.errors import failure_of_stream
-from syncd.systems.salesforce.proto import CUSTOM, LATEST, SERVICE, messages
 from syncd.systems.salesforce.settings import Settings
 
+SERVICE: Final = "/eventbus.v1.PubSub/"
 ASKED: Final = 100
 """The most that one request may ask for."""
 LOW: Final = 50
@@ -76,7 +76,9 @@ class PubSub:
         self._turns: dict[str, asyncio.Lock] = {}
 
     async def topic(self, name: str, lane: Lane) -> Topic:
-        told = await self._unary("GetTopic", "TopicRequest", "TopicInfo", {"topic_name": name}, lane)
+        from syncd.systems.salesforce import pubsub_pb2 as pb
+
+        told = await self._unary("GetTopic", pb.TopicRequest(topic_name=name), pb.TopicInfo, lane)
         return Topic(str(told.topic_name), bool(told.can_subscribe), str(told.schema_id))
 
     async def schema(self, schema_id: str, lane: Lane) -> AvroSchema:
@@ -86,7 +88,9 @@ class PubSub:
             return known
         async with self._turns.setdefault(schema_id, asyncio.Lock()):
             if schema_id not in self._schemas:
-                told = await self._unary("GetSchema", "SchemaRequest", "SchemaInfo", {"schema_id": schema_id}, lane)
+                from syncd.systems.salesforce import pubsub_pb2 as pb
+
+                told = await self._unary("GetSchema", pb.SchemaRequest(schema_id=schema_id), pb.SchemaInfo, lane)
                 self._schemas[schema_id] = parse_schema(schema_id, str(told.schema_json))
             return self._schemas[schema_id]
 
@@ -94,15 +98,20 @@ class PubSub:
         """Events after ``replay_id``, or new ones where it is empty; then for as long as the stream holds."""
         import grpc
 
-        kinds = messages()
+        from syncd.systems.salesforce import pubsub_pb2 as pb
+
         token = await self._auth.token(lane)
-        start = {"replay_preset": CUSTOM, "replay_id": replay_id} if replay_id else {"replay_preset": LATEST}
+        preset = pb.CUSTOM if replay_id else pb.LATEST
         call = self._open().stream_stream(
-            SERVICE + "Subscribe", request_serializer=kinds["FetchRequest"].SerializeToString,
-            response_deserializer=kinds["FetchResponse"].FromString,
-        )(metadata=_metadata(token))  # fmt: skip
+            SERVICE + "Subscribe",
+            request_serializer=pb.FetchRequest.SerializeToString,
+            response_deserializer=pb.FetchResponse.FromString,
+        )(metadata=_metadata(token))
         try:
-            await call.write(kinds["FetchRequest"](topic_name=topic, num_requested=ASKED, **start))
+            first = pb.FetchRequest(
+                topic_name=topic, replay_preset=preset, replay_id=replay_id, num_requested=ASKED
+            )  # fmt: skip
+            await call.write(first)
             while True:
                 response = await asyncio.wait_for(call.read(), SILENCE_SECONDS)
                 if response is grpc.aio.EOF:
@@ -114,7 +123,7 @@ class PubSub:
                 yield _fetched(response)
                 if response.pending_num_requested <= LOW:
                     more = ASKED - max(0, response.pending_num_requested)
-                    await call.write(kinds["FetchRequest"](topic_name=topic, num_requested=more))
+                    await call.write(pb.FetchRequest(topic_name=topic, num_requested=more))
         except grpc.RpcError as error:
             raise VendorError(await self._judged(_failure(error), token, lane)) from None
         except TimeoutError:
@@ -132,18 +141,17 @@ class PubSub:
         if channel is not None:
             await channel.close(None)
 
-    async def _unary(self, method: str, asks: str, answers: str, fields: dict[str, str], lane: Lane) -> Any:
+    async def _unary(self, method: str, request: Any, answers: Any, lane: Lane) -> Any:
         import grpc
 
-        kinds = messages()
         call = self._open().unary_unary(
-            SERVICE + method, request_serializer=kinds[asks].SerializeToString,
-            response_deserializer=kinds[answers].FromString,
+            SERVICE + method, request_serializer=type(request).SerializeToString,
+            response_deserializer=answers.FromString,
         )  # fmt: skip
         token = await self._auth.token(lane)
         for _ in range(2):
             try:
-                answer = await call(kinds[asks](**fields), metadata=_metadata(token), timeout=UNARY_SECONDS)
+                answer = await call(request, metadata=_metadata(token), timeout=UNARY_SECONDS)
             except grpc.RpcError as error:
                 failure = _failure(error)
                 newer = await self._auth.renew(token, lane) if failure.remedy is Remedy.REFRESH else None

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import structlog
+
 from syncd.model.change import Lane
 from syncd.model.delivery import Action
 from syncd.model.failure import Failure, Remedy
@@ -31,6 +33,8 @@ from syncd.systems.salesforce.ingest import Ingest
 from syncd.systems.salesforce.rest import Rest
 from syncd.systems.salesforce.settings import Settings
 from syncd.systems.salesforce.values import body
+
+log = structlog.get_logger(__name__)
 
 
 class Writer:
@@ -139,6 +143,11 @@ def _references(write: Write, schema: Schema) -> dict[str, Raw]:
                 told = f"{schema.name} has no single reference field to {one.object}; name it as the relation's path"
                 raise VendorError(Failure(Remedy.ASK, "no-reference-field", told))
             path = field.name
+        known = schema.field(path)
+        if write.external_id and known is not None and not known.updateable:
+            # Such as the contact of an opportunity: the vendor takes it on creation and never again.
+            log.info("salesforce.reference_fixed", object=schema.name, path=path, record_id=write.key)
+            continue
         found[path] = None if one.remove else one.external_id
     return found
 
