@@ -103,6 +103,9 @@ class BudgetSettings:
 _DAY_RESERVE: Final[Mapping[Lane, float]] = {Lane.OPERATOR: 0.02, Lane.LIVE: 0.10, Lane.SCHEDULED: 0.08}
 _SLOT_RESERVE: Final[Mapping[Lane, float]] = {Lane.OPERATOR: 0.05, Lane.LIVE: 0.10}
 
+_STORE_CALLS: Final = frozenset({"api", "customer_write"})
+"""Calls of a BigCommerce store; those of B2B Edition have a quota of their own."""
+
 STANDARD: Final[Mapping[str, tuple[WindowSpec, ...]]] = {
     # The smallest tier is the guess; the first reply tells the true limits, and they are kept across restarts.
     "hubspot": (
@@ -115,7 +118,7 @@ STANDARD: Final[Mapping[str, tuple[WindowSpec, ...]]] = {
     "commercetools": (WindowSpec("concurrent", Form.ADAPTIVE, 20, reserve=_SLOT_RESERVE),),
     # The store's quota is shared by all its apps, hence the share.
     "bigcommerce": (
-        WindowSpec("thirty_seconds", Form.ROLLING, 150, 30.0, share=0.8),
+        WindowSpec("thirty_seconds", Form.ROLLING, 150, 30.0, kinds=_STORE_CALLS, share=0.8),
         WindowSpec("b2b", Form.ROLLING, 150, 60.0, kinds=frozenset({"b2b"}), share=0.8),
         WindowSpec("customer_writes", Form.CONCURRENT, 3, kinds=frozenset({"customer_write"})),
         WindowSpec("concurrent", Form.CONCURRENT, 10, reserve=_SLOT_RESERVE),

@@ -14,7 +14,12 @@ from syncd.model.delivery import Action
 from syncd.model.entity import Entity
 from syncd.model.mapping import Direction, ObjectMapping
 
-WEBHOOKS: Final[Mapping[str, bool]] = {"commercetools": False, "hubspot": True, "salesforce": False}
+WEBHOOKS: Final[Mapping[str, bool]] = {
+    "commercetools": False,
+    "hubspot": True,
+    "salesforce": False,
+    "bigcommerce": True,
+}
 """Whether a system pushes changes over HTTP."""
 
 STREAMS: Final[Mapping[str, bool]] = {"salesforce": True}

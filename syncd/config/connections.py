@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from syncd.config.models import (
     SYSTEMS,
+    BigcommerceSettings,
     CommercetoolsSettings,
     ConnectionSettings,
     HubspotSettings,
@@ -27,6 +28,7 @@ WINDOWS: Final[Mapping[str, tuple[str, ...]]] = {
     "commercetools": ("concurrent",),
     "hubspot": ("ten_seconds", "daily", "search", "concurrent"),
     "salesforce": ("daily", "bulk_batches", "concurrent"),
+    "bigcommerce": ("thirty_seconds", "b2b", "customer_writes", "concurrent"),
 }
 """Windows whose size a connection's ``budget.limits`` may set; those of :data:`syncd.budget.spec.STANDARD`."""
 
@@ -70,6 +72,8 @@ def _read(source: Source, name: str, table: Any) -> ConnectionSettings | None:
         return _commercetools(source, connection)
     if isinstance(connection, SalesforceSettings):
         return _salesforce(source, connection)
+    if isinstance(connection, BigcommerceSettings):
+        return _bigcommerce(source, connection)
     return _hubspot(source, connection) if isinstance(connection, HubspotSettings) else connection
 
 
@@ -92,6 +96,15 @@ def _hubspot(source: Source, connection: HubspotSettings) -> HubspotSettings:
             ZoneInfo(connection.time_zone)
         except (ValueError, OSError, KeyError):  # KeyError: ZoneInfoNotFoundError
             source.add((*key, "time_zone"), 'must be the name of a time zone such as "Europe/Berlin"')
+    return connection
+
+
+def _bigcommerce(source: Source, connection: BigcommerceSettings) -> BigcommerceSettings:
+    key = ("connections", connection.name)
+    if not connection.store_hash:
+        source.lacks((*key, "store_hash"), 'is needed: the store\'s hash, such as "abc123"')
+    elif not (connection.store_hash.isascii() and connection.store_hash.isalnum()):
+        source.add((*key, "store_hash"), "must be letters and digits", connection.store_hash)
     return connection
 
 

@@ -117,6 +117,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "prefixed": _Kind(lambda a, _: Prefixed(_text(a, "prefix")), _WORDS, frozenset({"prefix"})),
     "reference_key": _Kind(lambda a, _: ReferenceKey(_text(a, "type_id")), _LINKS, frozenset({"type_id"})),
     "reference_id": _Kind(lambda a, _: ReferenceId(_text(a, "type_id")), _LINKS, frozenset({"type_id"})),
+    "items": _Kind(lambda _, kind: Plain(kind), frozenset({FieldType.ITEMS}), read_only=True),
     "line_items": _Kind(
         lambda a, _: LineItems(_locales(a)), frozenset({FieldType.ITEMS}), frozenset({"locales"}), read_only=True
     ),
@@ -134,6 +135,8 @@ def default_name(system: str, kind: FieldType) -> str:
         if kind is FieldType.ITEMS:
             raise LensProblem("Salesforce keeps items as objects of their own; map them under `children`")
         return "amount_in" if kind is FieldType.MONEY else "plain"
+    if system == "bigcommerce":
+        return {FieldType.MONEY: "money_pair", FieldType.ITEMS: "items"}.get(kind, "string")
     return {FieldType.MONEY: "cent_money", FieldType.ITEMS: "line_items"}.get(kind, "plain")
 
 

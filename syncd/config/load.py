@@ -13,6 +13,7 @@ from syncd.config.entities import read_entities
 from syncd.config.lines import Key
 from syncd.config.mappings import read_mappings
 from syncd.config.models import (
+    BigcommerceSettings,
     CartSettings,
     Configuration,
     ConnectionSettings,
@@ -152,7 +153,9 @@ def _intake(
 
 def _with_webhook(connection: ConnectionSettings, intake: IntakeSettings) -> ConnectionSettings:
     """The connection with the address that its vendor's webhooks are sent to, where there is one."""
-    if isinstance(connection, HubspotSettings) and not connection.webhook_url and intake.public_url:
+    if not isinstance(connection, HubspotSettings | BigcommerceSettings):
+        return connection
+    if not connection.webhook_url and intake.public_url:
         return replace(connection, webhook_url=f"{intake.public_url}/v1/webhooks/{connection.name}")
     return connection
 

@@ -10,7 +10,7 @@ from syncd.config.checks import check_mappings
 from syncd.config.documents import ChildDocument, FieldMappingDocument, MappingDocument
 from syncd.config.lenses import ITEM_FIELDS, Chosen, LensProblem, build_lens
 from syncd.config.lines import Key
-from syncd.config.models import ConnectionSettings, HubspotSettings
+from syncd.config.models import BigcommerceSettings, ConnectionSettings, HubspotSettings
 from syncd.config.overlay import overlay_mapping, standard_mappings
 from syncd.config.problems import meant
 from syncd.config.sections import read_section
@@ -126,7 +126,9 @@ class _Builder:
         self.key = key
         self.written = written
         self.inherited = inherited
-        self.reachable = not isinstance(connection, HubspotSettings) or bool(connection.webhook_url)
+        self.reachable = True
+        if isinstance(connection, HubspotSettings | BigcommerceSettings):
+            self.reachable = bool(connection.webhook_url)
 
     def build(self, document: MappingDocument) -> ObjectMapping:
         types = {name: one.type for name, one in self.entity.fields.items()}

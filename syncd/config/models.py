@@ -248,10 +248,31 @@ class SalesforceSettings(ConnectionSettings):
         return self.company_currency
 
 
+@dataclass(frozen=True, slots=True)
+class BigcommerceSettings(ConnectionSettings):
+    SIDE: ClassVar[str] = "commerce"
+
+    store_hash: str = ""
+    """Of the store, as it stands in the API path."""
+    api_url: Annotated[str, Url(empty=False)] = "https://api.bigcommerce.com"
+    b2b_url: Annotated[str, Url(empty=False)] = "https://api-b2b.bigcommerce.com/api/v3/io"
+    store_currency: Annotated[str, Currency()] = ""
+    """The store's own currency: meant where an amount names no currency."""
+    webhook_url: Annotated[str, Url()] = ""
+    """Where the vendor sends webhooks. Empty: ``<intake.public_url>/v1/webhooks/<connection>``."""
+    signed_webhooks: bool = False
+    """Refuse webhooks without a signature, beside the secret that all of them must carry."""
+
+    @property
+    def currency(self) -> str:
+        return self.store_currency
+
+
 SYSTEMS: Final[Mapping[str, type[ConnectionSettings]]] = {
     "commercetools": CommercetoolsSettings,
     "hubspot": HubspotSettings,
     "salesforce": SalesforceSettings,
+    "bigcommerce": BigcommerceSettings,
 }
 
 

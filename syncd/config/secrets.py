@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from syncd.config.models import (
+    BigcommerceSettings,
     CommercetoolsSettings,
     Configuration,
     ConnectionSettings,
@@ -46,6 +47,9 @@ def connection_needs(configuration: Configuration, connection: ConnectionSetting
         return tuple(_hubspot(connection, webhooks=webhooks))
     if isinstance(connection, SalesforceSettings):
         return tuple(_salesforce(connection))
+    if isinstance(connection, BigcommerceSettings):
+        webhooks = any(one.capture.webhook for one in configuration.mappings_of(connection.name))
+        return tuple(_bigcommerce(connection, webhooks=webhooks))
     return ()
 
 
@@ -58,6 +62,15 @@ def _hubspot(connection: HubspotSettings, *, webhooks: bool) -> Iterator[SecretN
         yield SecretNeed(name, "access_token", "service key, private app token or static project app token")
         yield SecretNeed(name, "client_secret", "secret of the app that signs webhooks", needed=webhooks)
     yield SecretNeed(name, f"{PREVIOUS}client_secret", "the app's former secret, during a rotation", needed=False)
+
+
+def _bigcommerce(connection: BigcommerceSettings, *, webhooks: bool) -> Iterator[SecretNeed]:
+    name = connection.name
+    yield SecretNeed(name, "access_token", "token of an API account made for syncd alone")
+    yield SecretNeed(name, "webhook_secret", "what webhooks must carry; any long random text", needed=webhooks)
+    yield SecretNeed(name, f"{PREVIOUS}webhook_secret", "the former one, during a rotation", needed=False)
+    signs = "secret of the API account: the vendor signs webhooks with it"
+    yield SecretNeed(name, "client_secret", signs, needed=webhooks and connection.signed_webhooks)
 
 
 def _salesforce(connection: SalesforceSettings) -> Iterator[SecretNeed]:

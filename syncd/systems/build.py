@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from syncd.config.models import CommercetoolsSettings, ConnectionSettings, HubspotSettings, SalesforceSettings
+from syncd.config.models import (
+    BigcommerceSettings,
+    CommercetoolsSettings,
+    ConnectionSettings,
+    HubspotSettings,
+    SalesforceSettings,
+)
 from syncd.model.change import Change
 from syncd.runtime.clock import World
 from syncd.runtime.secret import Secret
@@ -56,6 +62,8 @@ def build_system(
         return _hubspot(connection, needed, secrets, payer, world, keep)
     if isinstance(connection, SalesforceSettings):
         return _salesforce(connection, needed, payer, world)
+    if isinstance(connection, BigcommerceSettings):
+        return _bigcommerce(connection, needed, secrets, payer, world)
     raise TypeError(f"no system is built from {type(connection).__name__}")
 
 
@@ -109,6 +117,33 @@ def _hubspot(
         read_seconds=connection.timeout,
     )
     return HubSpot(settings, payer, world, keep=kept if keep is not None else None)
+
+
+def _bigcommerce(
+    connection: BigcommerceSettings,
+    needed: Callable[[str], Secret],
+    secrets: Mapping[str, Secret],
+    payer: Payer,
+    world: World,
+) -> System:
+    from syncd.systems.bigcommerce.settings import Settings
+    from syncd.systems.bigcommerce.system import Bigcommerce
+
+    carried = (secrets.get("webhook_secret"), secrets.get("previous_webhook_secret"))
+    settings = Settings(
+        connection=connection.name,
+        store_hash=connection.store_hash,
+        access_token=needed("access_token"),
+        api_url=connection.api_url,
+        b2b_url=connection.b2b_url,
+        client_secret=secrets.get("client_secret"),
+        webhook_secrets=tuple(one for one in carried if one),
+        webhook_url=connection.webhook_url,
+        signed_only=connection.signed_webhooks,
+        read_seconds=connection.timeout,
+        total_seconds=2 * connection.timeout,
+    )
+    return Bigcommerce(settings, payer, world)
 
 
 def _salesforce(connection: SalesforceSettings, needed: Callable[[str], Secret], payer: Payer, world: World) -> System:

@@ -1,0 +1,143 @@
+"""The doctor of one store: credential, scopes, reachability, mapped members, attributes, groups, webhooks, clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from syncd.model.change import Lane
+from syncd.model.delivery import Action
+from syncd.model.mapping import ObjectMapping
+from syncd.systems.bigcommerce.client import Client
+from syncd.systems.bigcommerce.directory import Directory
+from syncd.systems.bigcommerce.errors import Doing
+from syncd.systems.bigcommerce.form import FLAGS, GROUP, TEXTS
+from syncd.systems.bigcommerce.hooks import Hooks, scopes_for
+from syncd.systems.bigcommerce.objects import B2B, OBJECTS, WRITABLE, members
+from syncd.systems.bigcommerce.provision import Provisioner, refused
+from syncd.systems.contract import Finding, Severity, VendorError
+
+SKEW_SECONDS: Final = 30.0
+_SCOPES: Final[Mapping[str, str]] = {
+    "customers": "Customers",
+    "carts": "Carts",
+    "orders": "Orders",
+    "companies": "B2B Edition",
+    "users": "B2B Edition",
+}
+"""As the vendor names them in its control panel."""
+_NOBODY: Final = "00000000-0000-4000-a000-000000000000"
+"""A cart that does not exist: asking for it tells whether carts may be asked for."""
+
+
+class Checker:
+    def __init__(self, client: Client, directory: Directory, hooks: Hooks, provisioner: Provisioner) -> None:
+        self._client = client
+        self._directory = directory
+        self._hooks = hooks
+        self._provisioner = provisioner
+        self._connection = client.settings.connection
+
+    async def run(self, mappings: Sequence[ObjectMapping]) -> list[Finding]:
+        """Findings, the good ones too. Never raises for what it finds."""
+        findings = [*await self._store(), *_path_findings(self._connection, mappings)]
+        if any(one.severity is Severity.ERROR and one.code == "credential-refused" for one in findings):
+            return findings
+        mapped = dict.fromkeys(one.object for one in mappings if one.object in OBJECTS)
+        findings += [await self._reach(object_) for object_ in mapped]
+        findings += await self._provisioner.run(mappings, apply=False)
+        findings += await self._groups(mappings)
+        return [*findings, *self._reachability(mappings)]
+
+    async def _store(self) -> list[Finding]:
+        try:
+            reply = await self._client.v2("store", Lane.OPERATOR)
+        except VendorError as error:
+            return [refused(self._connection, "the store does not answer", error)]
+        told = reply.body if isinstance(reply.body, Mapping) else {}
+        if told.get("id") not in (None, self._client.settings.store_hash):
+            message = f"the credential belongs to the store {told.get('id')}"
+            return [Finding(Severity.ERROR, "wrong-store", self._connection, message, "set the right store_hash")]
+        message = f"{told.get('name')}, plan {told.get('plan_name')}, currency {told.get('currency')}"
+        findings = [Finding(Severity.OK, "reachable", self._connection, message)]
+        if reply.date_ms is not None:
+            findings.append(self._clock((self._client.now_ms() - reply.date_ms) / 1000))
+        return findings
+
+    def _clock(self, skew: float) -> Finding:
+        subject = f"{self._connection}.clock"
+        if abs(skew) < SKEW_SECONDS:
+            return Finding(Severity.OK, "clock", subject, f"within {max(1, round(abs(skew)))} s of the vendor's")
+        way = "ahead of" if skew > 0 else "behind"
+        message = f"this machine's clock is {abs(skew):.0f} s {way} the vendor's"
+        return Finding(Severity.WARNING, "clock-skew", subject, message, "synchronise the clock")
+
+    async def _reach(self, object_: str) -> Finding:
+        """One small read tells whether the account may read an object. Only a write tells whether it may write."""
+        subject = f"{self._connection}.{object_}"
+        try:
+            if object_ in B2B:
+                await self._client.b2b("GET", object_, Lane.OPERATOR, Doing.READ, [("limit", "1")])
+            elif object_ == "carts":
+                await self._client.one(f"carts/{_NOBODY}", Lane.OPERATOR)
+            elif object_ == "orders":
+                await self._client.v2("orders", Lane.OPERATOR, [("limit", "1")])
+            else:
+                await self._client.rows("customers", Lane.OPERATOR, [("limit", "1")])
+        except VendorError as error:
+            return refused(subject, f"{object_} cannot be read (scope {_SCOPES[object_]})", error)
+        return Finding(Severity.OK, "readable", subject, f"{object_} can be read")
+
+    async def _groups(self, mappings: Sequence[ObjectMapping]) -> list[Finding]:
+        if not any(GROUP in members(one) for one in mappings):
+            return []
+        subject = f"{self._connection}.customer_groups"
+        try:
+            names = list((await self._directory.groups(Lane.OPERATOR)).values())
+        except VendorError as error:
+            return [refused(subject, "customer groups cannot be read", error)]
+        if not names:
+            message = "the store has no customer groups, so no price tier can be written"
+            return [Finding(Severity.WARNING, "groups-missing", subject, message, "make them in the control panel")]
+        shown = ", ".join(sorted(names)[:10])
+        return [Finding(Severity.OK, "groups", subject, f"{len(names)} customer groups: {shown}")]
+
+    def _reachability(self, mappings: Sequence[ObjectMapping]) -> list[Finding]:
+        """Carts have no list: without webhooks they are not seen."""
+        findings = []
+        settings = self._client.settings
+        subject = f"{self._connection}.webhooks"
+        if any(one.object == "carts" for one in mappings) and not settings.webhook_url:
+            message = "carts are told of by webhooks alone, and the vendor does not know how to reach us"
+            findings.append(
+                Finding(Severity.WARNING, "carts-unseen", subject, message, "set intake.public_url or webhook_url")
+            )
+        if scopes_for(mappings) and settings.webhook_url and not any(settings.webhook_secrets):
+            message = "webhooks are awaited, but there is no secret they could carry"
+            remedy = f"syncd credentials set {self._connection} webhook_secret"
+            findings.append(Finding(Severity.ERROR, "webhook-secret-missing", subject, message, remedy))
+        return findings
+
+
+def _path_findings(connection: str, mappings: Sequence[ObjectMapping]) -> list[Finding]:
+    """Objects and paths that can never be written. Pure."""
+    findings = []
+    for one in mappings:
+        subject = f"{connection}.{one.object}"
+        if one.object not in OBJECTS:
+            message = f"syncd knows {', '.join(OBJECTS)} of BigCommerce"
+            findings.append(Finding(Severity.ERROR, "unknown-object", subject, message))
+        elif one.write and one.object not in WRITABLE:
+            message = f"{one.object} are only read from BigCommerce"
+            findings.append(Finding(Severity.ERROR, "not-writable", subject, message, "remove write from the mapping"))
+        elif one.object == "customers" and one.write & {Action.CREATE, Action.UPDATE}:
+            findings += [
+                Finding(Severity.ERROR, "not-writable", f"{subject}.{path}", "syncd does not write it",
+                        'map it with direction = "read"')
+                for field in one.writable() for path in field.paths if not _can_write(path)
+            ]  # fmt: skip
+    return findings
+
+
+def _can_write(path: str) -> bool:
+    return path in TEXTS | FLAGS | {GROUP, "customer_group_id"} or path.startswith(("attributes.", "form_fields."))

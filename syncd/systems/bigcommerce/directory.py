@@ -1,0 +1,85 @@
+"""Names and ids of customer attributes and customer groups: few, seldom changed, needed with every customer.
+
+Held for some minutes, and asked for anew when a name or id turns up that is not known. No webhook tells of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from syncd.model.change import Lane
+from syncd.systems.bigcommerce.client import Client
+
+HELD_SECONDS: Final = 300.0
+ANEW_SECONDS: Final = 5.0
+"""An unknown id asks anew at most so often: a group may have been deleted while its customers still name it."""
+
+
+_Reading = Callable[[Lane], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    id: int
+    name: str
+    type: str
+
+
+@dataclass(slots=True)
+class _Held:
+    read_at: float = float("-inf")
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    groups: dict[int, str] = field(default_factory=dict)
+
+
+class Directory:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._lock = asyncio.Lock()
+        self._attributes = _Held()
+        self._groups = _Held()
+
+    async def attributes(
+        self, lane: Lane, *, wanted: Iterable[str] = (), fresh: bool = False
+    ) -> Mapping[str, Attribute]:
+        """By name. ``wanted`` names must be there, or they do not exist."""
+        missing = any(name not in self._attributes.attributes for name in wanted)
+        await self._read(self._attributes, lane, self._read_attributes, missing=missing, fresh=fresh)
+        return self._attributes.attributes
+
+    async def groups(self, lane: Lane, *, ids: Iterable[int] = (), names: Iterable[str] = ()) -> Mapping[int, str]:
+        """Names by id. ``ids`` and ``names`` must be there, or they do not exist."""
+        held = set(self._groups.groups.values())
+        missing = any(one and one not in self._groups.groups for one in ids) or any(one not in held for one in names)
+        await self._read(self._groups, lane, self._read_groups, missing=missing)
+        return self._groups.groups
+
+    async def _read(self, held: _Held, lane: Lane, read: _Reading, *, missing: bool, fresh: bool = False) -> None:
+        seen = held.read_at
+        age = self._client.monotonic() - seen
+        if not fresh and (age < ANEW_SECONDS or (age < HELD_SECONDS and not missing)):
+            return
+        async with self._lock:
+            if held.read_at == seen:  # otherwise somebody else has read it meanwhile
+                await read(lane)
+                held.read_at = self._client.monotonic()
+
+    async def _read_attributes(self, lane: Lane) -> None:
+        rows, _ = await self._client.rows("customers/attributes", lane, [("limit", "250")])
+        found = [Attribute(int(one["id"]), str(one["name"]), str(one.get("type", ""))) for one in rows]
+        self._attributes.attributes = {one.name: one for one in found}
+
+    async def _read_groups(self, lane: Lane) -> None:
+        found: dict[int, str] = {}
+        page = 1
+        while True:
+            params = [("limit", "250"), ("page", str(page))]
+            rows = await self._client.v2_rows("customer_groups", lane, params)
+            found |= {int(one["id"]): str(one["name"]) for one in rows}
+            if len(rows) < 250:
+                break
+            page += 1
+        self._groups.groups = found

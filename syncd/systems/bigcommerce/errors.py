@@ -1,0 +1,240 @@
+"""Every error of BigCommerce, and of the wire, sorted into failures. Pure tables.
+
+The status decides: V2, V3 and B2B Edition word their bodies differently and carry no codes. Two things depend on what
+we were doing:
+
+* a status of *doubt* (the request may have been applied) means LOOK for a write and RETRY for a read;
+* a 404 means GONE where one resource was addressed; for a list or a create the address itself is wrong, and means STOP.
+
+A body that is not the vendor's (HTML, truncated, empty) never says GONE, ASK or STOP: a proxy may have made it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Any, Final
+
+import httpx
+import orjson
+
+from syncd.model.failure import Failure, Remedy
+from syncd.systems.contract import OutOfBudgetError
+
+DOUBT: Final = "doubt"
+REPLY_CHARACTERS: Final = 4096
+LONGEST_WAIT_SECONDS: Final = 3600.0
+UNNAMED_WAIT_SECONDS: Final = 1.0
+
+
+class Doing(Enum):
+    """What the request was for, as far as its failure is concerned."""
+
+    READ = "read"
+    """A list or a search."""
+    READ_ONE = "read one"
+    """One resource by id."""
+    CREATE = "create"
+    CHANGE = "change"
+    """An update or delete of one resource."""
+    CHANGE_MANY = "change many"
+    """An update or delete on a collection, which names its resources in body or query."""
+
+    @property
+    def writes(self) -> bool:
+        return self not in (Doing.READ, Doing.READ_ONE)
+
+    @property
+    def addresses_one(self) -> bool:
+        return self in (Doing.READ_ONE, Doing.CHANGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    code: str
+    remedy: Remedy | str
+
+
+STATUSES: Final[Mapping[int, Meaning]] = {
+    400: Meaning("malformed", Remedy.ASK),
+    401: Meaning("unauthorized", Remedy.STOP),
+    403: Meaning("forbidden", Remedy.STOP),
+    404: Meaning("not-found", Remedy.GONE),
+    405: Meaning("method-not-allowed", Remedy.ASK),
+    406: Meaning("not-acceptable", Remedy.ASK),
+    408: Meaning("timeout", DOUBT),
+    409: Meaning("conflict", Remedy.REREAD),
+    413: Meaning("too-many-items", Remedy.SPLIT),
+    414: Meaning("address-too-long", Remedy.SPLIT),
+    415: Meaning("unsupported-media-type", Remedy.ASK),
+    422: Meaning("invalid", Remedy.ASK),
+    423: Meaning("locked", Remedy.RETRY),
+    429: Meaning("too-many-requests", Remedy.WAIT),
+    500: Meaning("internal-error", DOUBT),
+    501: Meaning("not-implemented", Remedy.ASK),
+    502: Meaning("bad-gateway", DOUBT),
+    503: Meaning("unavailable", DOUBT),
+    504: Meaning("gateway-timeout", DOUBT),
+    507: Meaning("plan-limit-reached", Remedy.ASK),
+}
+"""The statuses that the vendor documents, and those that stand between it and us."""
+
+TRANSPORT: Final[Mapping[type[Exception], tuple[str, Remedy | str]]] = {
+    # Never sent.
+    httpx.ConnectTimeout: ("connect-timeout", Remedy.RETRY),
+    httpx.ConnectError: ("connect-failed", Remedy.RETRY),
+    httpx.PoolTimeout: ("no-free-connection", Remedy.RETRY),
+    httpx.ProxyError: ("proxy-failed", Remedy.RETRY),
+    httpx.UnsupportedProtocol: ("bad-address", Remedy.STOP),
+    httpx.InvalidURL: ("bad-address", Remedy.ASK),
+    httpx.LocalProtocolError: ("bad-request", Remedy.ASK),
+    httpx.RequestNotRead: ("bad-request", Remedy.ASK),
+    httpx.CookieConflict: ("bad-request", Remedy.ASK),
+    # Sent, or partly sent.
+    httpx.DecodingError: ("bad-response", DOUBT),
+    httpx.TooManyRedirects: ("redirected", DOUBT),
+    httpx.TimeoutException: ("timeout", DOUBT),
+    httpx.NetworkError: ("connection-lost", DOUBT),
+    httpx.ProtocolError: ("connection-lost", DOUBT),
+    httpx.StreamError: ("connection-lost", DOUBT),
+    httpx.HTTPError: ("connection-lost", DOUBT),
+    TimeoutError: ("timeout", DOUBT),
+}
+"""Exception class to our code and remedy; a class that is not named here goes as its nearest base does."""
+
+WIRE_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, TimeoutError)
+
+_EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+_MEMBER = re.compile(r"(?:^|[.\]])([a-z][A-Za-z_0-9]*)$")
+
+
+def from_reply(status: int, headers: Mapping[str, str], content: bytes, doing: Doing) -> Failure:
+    """The failure told by a reply that is not a success."""
+    reply = content[:REPLY_CHARACTERS].decode("utf-8", "replace")
+    body = parsed(content)
+    if not isinstance(body, dict | list) and status != 429:
+        return _foreign(status, reply, doing)
+    meaning = STATUSES.get(status) or _unlisted(status)
+    remedy = _remedy(meaning, doing)
+    told = list(_details(body))
+    words = [_title(body), *(f"{name}: {text}" if name else text for name, text in told)]
+    return Failure(
+        remedy=remedy,
+        code=meaning.code,
+        message=without_addresses("; ".join(one for one in words if one) or meaning.code),
+        status=status,
+        retry_after_seconds=wait_of(headers) if remedy is Remedy.WAIT else None,
+        fields=tuple(dict.fromkeys(found[1] for name, _ in told if (found := _MEMBER.search(name)))),
+        reply=reply,
+    )
+
+
+def from_exception(error: BaseException, doing: Doing) -> Failure:
+    """The failure told by an exception of the wire (see :data:`WIRE_ERRORS`)."""
+    for kind in type(error).__mro__:
+        if kind in TRANSPORT:
+            code, remedy = TRANSPORT[kind]
+            # The exception's own text may carry the address with its query, and so personal data.
+            return Failure(_decided(remedy, doing), code, f"no usable answer ({type(error).__name__})")
+    return Failure(_decided(DOUBT, doing), "connection-lost", f"no usable answer ({type(error).__name__})")
+
+
+def from_unusable(status: int, why: str, doing: Doing) -> Failure:
+    """A success whose body cannot be used: for a write it may well have been applied."""
+    return Failure(_decided(DOUBT, doing), "bad-response", why, status=status)
+
+
+def from_budget(error: OutOfBudgetError) -> Failure:
+    return Failure(Remedy.WAIT, "out-of-budget", str(error), retry_after_seconds=error.retry_after_seconds)
+
+
+def parsed(content: bytes) -> Any:
+    """The JSON in a body; ``None`` for anything else (HTML, truncated, too deep, not UTF-8)."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def without_addresses(text: str) -> str:
+    """The text with e-mail addresses blotted out: failure messages reach logs."""
+    return _EMAIL.sub("(address)", text)[:1000]
+
+
+def wait_of(headers: Mapping[str, str]) -> float:
+    """Seconds until the quota is back: of the store's window, of B2B Edition's, or as the older header says. A refusal
+    that names none means too many calls at once, and passes quickly."""
+    for name, scale in (("x-rate-limit-time-reset-ms", 0.001), ("x-request-window-resets-after", 1.0),
+                        ("x-retry-after", 1.0), ("retry-after", 1.0)):  # fmt: skip
+        found = re.match(r"\s*(\d{1,12}(?:\.\d{1,9})?)", headers.get(name, ""))
+        if found:
+            return min(max(float(found[1]) * scale, 0.05), LONGEST_WAIT_SECONDS)
+    return UNNAMED_WAIT_SECONDS
+
+
+def http_date(text: str) -> float | None:
+    """Seconds since the epoch of an HTTP date, or ``None``."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _decided(remedy: Remedy | str, doing: Doing) -> Remedy:
+    if isinstance(remedy, Remedy):
+        return remedy
+    return Remedy.LOOK if doing.writes else Remedy.RETRY
+
+
+def _remedy(meaning: Meaning, doing: Doing) -> Remedy:
+    if meaning.remedy is Remedy.GONE and not doing.addresses_one:
+        return Remedy.STOP
+    if meaning.remedy is Remedy.REREAD and doing is Doing.CREATE:
+        return Remedy.LINK
+    return _decided(meaning.remedy, doing)
+
+
+def _unlisted(status: int) -> Meaning:
+    """A status that the vendor added since: cautious, and never for ever."""
+    if status >= 500:
+        return Meaning("internal-error", DOUBT)
+    return Meaning("refused", Remedy.ASK) if status >= 400 else Meaning("redirected", Remedy.RETRY)
+
+
+def _foreign(status: int, reply: str, doing: Doing) -> Failure:
+    """A body that is not the vendor's: a proxy, a maintenance page, a cut."""
+    if status in (413, 414):
+        return Failure(Remedy.SPLIT, "too-large", "the request was too large", status, reply=reply)
+    if 300 <= status < 400:
+        return Failure(Remedy.RETRY, "redirected", "redirected elsewhere; not followed", status, reply=reply)
+    remedy = _decided(DOUBT, doing) if status >= 500 or status == 408 else Remedy.RETRY
+    return Failure(remedy, "bad-response", f"HTTP {status} without an error of the vendor's", status, reply=reply)
+
+
+def _title(body: Any) -> str:
+    """V3 says ``title``, V2 ``message`` in an array, B2B Edition ``meta.message``."""
+    first = body[0] if isinstance(body, list) and body else body
+    if not isinstance(first, Mapping):
+        return ""
+    meta = first.get("meta")
+    candidates = (first.get("title"), first.get("message"), meta.get("message") if isinstance(meta, Mapping) else None)
+    return next((one for one in candidates if isinstance(one, str) and one), "")
+
+
+def _details(body: Any) -> Iterator[tuple[str, str]]:
+    """Paths and words, wherever the generation puts them."""
+    first = body[0] if isinstance(body, list) and body else body
+    if not isinstance(first, Mapping):
+        return
+    data = first.get("data")
+    inner = data.get("errMsg") if isinstance(data, Mapping) else None
+    for source in (first.get("errors"), first.get("details"), inner):
+        if isinstance(source, Mapping):
+            for name, text in list(source.items())[:20]:
+                words = text[0] if isinstance(text, list) and text else text
+                yield str(name), words if isinstance(words, str) else orjson.dumps(words).decode()[:200]
+    if isinstance(first.get("detail"), str):
+        yield "", first["detail"]

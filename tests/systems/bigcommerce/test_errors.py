@@ -1,0 +1,124 @@
+"""Every status, every shape of body and every exception of the wire has one remedy."""
+
+from __future__ import annotations
+
+import inspect
+
+import httpx
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncd.model.failure import Remedy
+from syncd.systems.bigcommerce.errors import STATUSES, WIRE_ERRORS, Doing, from_exception, from_reply, wait_of
+from syncd.systems.contract import OutOfBudgetError
+
+V3 = orjson.dumps({"status": 0, "title": "JSON data is missing or invalid", "type": "/x", "errors": {"0.email": "bad"}})
+V2 = orjson.dumps([{"status": 0, "message": "The field 'x' is invalid.", "details": {"invalid_reason": "too long"}}])
+B2B = orjson.dumps({"code": 0, "data": {"errMsg": {"email": ["taken"]}}, "meta": {"message": "Validation failed"}})
+
+EXPECTED = {
+    400: (Remedy.ASK, Remedy.ASK), 401: (Remedy.STOP, Remedy.STOP), 403: (Remedy.STOP, Remedy.STOP),
+    404: (Remedy.GONE, Remedy.GONE), 405: (Remedy.ASK, Remedy.ASK), 406: (Remedy.ASK, Remedy.ASK),
+    408: (Remedy.RETRY, Remedy.LOOK), 409: (Remedy.REREAD, Remedy.REREAD), 413: (Remedy.SPLIT, Remedy.SPLIT),
+    414: (Remedy.SPLIT, Remedy.SPLIT), 415: (Remedy.ASK, Remedy.ASK), 422: (Remedy.ASK, Remedy.ASK),
+    423: (Remedy.RETRY, Remedy.RETRY), 429: (Remedy.WAIT, Remedy.WAIT), 500: (Remedy.RETRY, Remedy.LOOK),
+    501: (Remedy.ASK, Remedy.ASK), 502: (Remedy.RETRY, Remedy.LOOK), 503: (Remedy.RETRY, Remedy.LOOK),
+    504: (Remedy.RETRY, Remedy.LOOK), 507: (Remedy.ASK, Remedy.ASK),
+}  # fmt: skip
+"""For reading one, and for changing one."""
+
+
+def test_every_documented_status_is_in_the_table_and_means_what_it_should() -> None:
+    assert STATUSES.keys() == EXPECTED.keys()
+    for status, remedies in EXPECTED.items():
+        for body in (V3, V2, B2B):
+            found = tuple(from_reply(status, {}, body, doing).remedy for doing in (Doing.READ_ONE, Doing.CHANGE))
+            assert found == remedies, status
+
+
+def test_a_404_of_a_list_stops_and_a_409_of_a_create_links() -> None:
+    for doing in (Doing.READ, Doing.CREATE, Doing.CHANGE_MANY):
+        assert from_reply(404, {}, V3, doing).remedy is Remedy.STOP
+    assert from_reply(409, {}, V3, Doing.CREATE).remedy is Remedy.LINK
+
+
+@pytest.mark.parametrize(
+    ("body", "words", "fields"),
+    [
+        (V3, "JSON data is missing or invalid; 0.email: bad", ("email",)),
+        (V2, "The field 'x' is invalid.; invalid_reason: too long", ("invalid_reason",)),
+        (B2B, "Validation failed; email: taken", ("email",)),
+    ],
+)
+def test_the_vendors_own_words_are_told_whatever_the_generation(body: bytes, words: str, fields: tuple[str]) -> None:
+    failure = from_reply(422, {}, body, Doing.CHANGE)
+    assert (failure.message, failure.fields, failure.code) == (words, fields, "invalid")
+
+
+def test_addresses_never_reach_a_message() -> None:
+    body = orjson.dumps({"title": "x", "errors": {".customer_create": "email ada@example.com already in use"}})
+    assert "ada@" not in from_reply(422, {}, body, Doing.CREATE).message
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x-rate-limit-time-reset-ms": "21480"}, 21.48),
+        ({"x-request-window-resets-after": "0.397 s"}, 0.397),
+        ({"x-retry-after": "5"}, 5.0),
+        ({"x-rate-limit-time-reset-ms": "soon"}, 1.0),
+        ({}, 1.0),
+        ({"x-rate-limit-time-reset-ms": "999999999"}, 3600.0),
+    ],
+)
+def test_a_refusal_for_load_waits_as_long_as_its_headers_say(headers: dict[str, str], seconds: float) -> None:
+    assert wait_of(headers) == pytest.approx(seconds)
+    assert from_reply(429, headers, b"", Doing.CHANGE).retry_after_seconds == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 409, 422, 500, 502, 503])
+@pytest.mark.parametrize("body", [b"<html>502</html>", b"", b'{"title": "cut', b"\xff"])
+def test_a_body_that_is_not_the_vendors_never_decides_about_a_record(status: int, body: bytes) -> None:
+    for doing in Doing:
+        remedy = from_reply(status, {}, body, doing).remedy
+        assert remedy in (Remedy.RETRY, Remedy.LOOK)
+        assert remedy is Remedy.RETRY or (doing.writes and status >= 500)
+
+
+def test_every_exception_of_the_client_library_is_classified() -> None:
+    kinds = [one for _, one in inspect.getmembers(httpx, inspect.isclass)
+             if issubclass(one, Exception) and issubclass(one, WIRE_ERRORS)]  # fmt: skip
+    assert len(kinds) > 20
+    never_sent = {httpx.ConnectTimeout, httpx.ConnectError, httpx.PoolTimeout, httpx.ProxyError}
+    for kind in kinds:
+        error = kind.__new__(kind)
+        failure = from_exception(error, Doing.CREATE)
+        assert failure.remedy in (Remedy.RETRY, Remedy.STOP, Remedy.ASK, Remedy.LOOK)
+        if kind in never_sent:
+            assert failure.remedy is Remedy.RETRY
+    assert from_exception(TimeoutError(), Doing.CHANGE).remedy is Remedy.LOOK
+    assert from_exception(TimeoutError(), Doing.READ).remedy is Remedy.RETRY
+    assert not isinstance(OutOfBudgetError("w", 1.0), WIRE_ERRORS)
+
+
+@given(st.integers(300, 599), st.binary(max_size=80) | st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["title", "errors", "message", "meta", "data", "errMsg", "details", "detail"]), inner, max_size=4),
+).map(lambda value: orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME) if _fits(value) else b"{}"))  # fmt: skip
+def test_no_reply_whatever_breaks_the_classification(status: int, body: bytes) -> None:
+    for doing in Doing:
+        failure = from_reply(status, {}, body, doing)
+        assert failure.message
+        assert failure.code
+
+
+def _fits(value: object) -> bool:
+    """JSON of this library has 64-bit integers."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return -(2**63) <= value < 2**63
+    if isinstance(value, list):
+        return all(map(_fits, value))
+    return all(map(_fits, value.values())) if isinstance(value, dict) else True
