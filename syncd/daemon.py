@@ -268,7 +268,11 @@ class Daemon:
             left = max(0.1, ends_at - self.world.clock.monotonic())
             await asyncio.gather(*(one.stop(left) for one in (part, *same)))
         while self._closers:
-            await self._closers.pop()()
+            try:
+                await self._closers.pop()()
+            except StoreError as error:
+                # On a full disk the budgets' last figures are not kept; everything else still closes.
+                _log.error("daemon.not_closed", error=str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +306,8 @@ def _notify(state: str) -> None:
 
 async def _watchdog() -> None:
     """Beat for systemd's watchdog at half its interval: a stuck event loop is restarted."""
-    interval = int(os.environ.get("WATCHDOG_USEC", "0")) / 2_000_000
+    meant = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    interval = int(os.environ.get("WATCHDOG_USEC", "0")) / 2_000_000 if meant else 0.0
     while interval:
         _notify("WATCHDOG=1")
         await asyncio.sleep(interval)
@@ -331,12 +336,19 @@ async def serve(configuration: Configuration, credentials: Credentials) -> int:
         if signalled in done:
             _log.info("daemon.draining", signal=signal.Signals(signalled.result()).name)
         elif error := next(iter(done)).exception():
-            _log.critical("daemon.part_died", error=type(error).__name__, message=str(error), exc_info=error)
+            _log.critical("daemon.part_died", error=type(error).__name__, message=_own_words(error), exc_info=error)
             code = FAILED
         return await _drain(daemon, told) or code
-    except StartError:
+    except BaseException:
+        # Whatever it is: what was opened is closed, or its threads would hold the process.
         await daemon.stop()
         raise
+
+
+def _own_words(error: BaseException) -> str:
+    """The message of an error of ours or of the machine's. The text of any other could quote a customer's data."""
+    ours = type(error).__module__.startswith("syncd.") or isinstance(error, sqlite3.Error | OSError)
+    return str(error) if ours else ""
 
 
 async def _drain(daemon: Daemon, told: asyncio.Queue[int]) -> int:

@@ -72,7 +72,7 @@ class Health:
 
     def answered(self, connection: str, failure: Failure) -> None:
         """A whole call failed: sort it by what it says of the connection."""
-        if failure.remedy is Remedy.STOP:
+        if failure.remedy in (Remedy.STOP, Remedy.REFRESH):
             self.stopped(connection, failure)
         elif failure.remedy in (Remedy.RETRY, Remedy.LOOK) and (failure.status == 0 or failure.status >= 500):
             self.unreached(connection, failure)

@@ -59,7 +59,8 @@ def after_failure(
     match failure.remedy:
         case Remedy.WAIT:
             return Next(DeliveryState.WAITING, now + max(delay, 50))
-        case Remedy.STOP:
+        case Remedy.STOP | Remedy.REFRESH:
+            # The system gets new credentials by itself; when even that fails, the connection's own are refused.
             return Next(DeliveryState.WAITING, now + max(delay, 5000), stop=True)
         case Remedy.ASK:
             return Next(DeliveryState.DEAD, attempt=True, letter=True)
@@ -79,6 +80,6 @@ def after_failure(
             state = DeliveryState.DEAD if exhausted else DeliveryState.UNKNOWN
             return Next(state, now + max(LOOK_DELAY_MS, 0), attempt=True, letter=exhausted)
         case _:
-            # RETRY, and REFRESH or SPLIT that the system could not carry out itself.
+            # RETRY, and SPLIT that the system could not carry out itself.
             state = DeliveryState.DEAD if exhausted else DeliveryState.WAITING
             return Next(state, now + delay, attempt=True, letter=exhausted)

@@ -294,3 +294,18 @@ async def test_a_linked_record_that_is_told_to_be_another_object_asks_a_human(ri
 
     (letter,) = await rig.letters()
     assert letter.code == "identity-taken"
+
+
+async def test_a_refused_credential_stops_the_connection_and_uses_up_no_attempt(rig: Rig) -> None:
+    refused = Failure(Remedy.REFRESH, "INVALID_AUTHENTICATION", "Authentication credentials not found", 401)
+    rig.crm.down = refused
+    await customer(rig)
+    await rig.settle(seconds=120, rounds=400)
+    assert rig.health.fare("crm").state == "down"
+    assert "INVALID_AUTHENTICATION" in rig.health.fare("crm").reason
+    assert await rig.letters() == []
+    rig.crm.down = None
+    await rig.settle(seconds=10)
+
+    assert len(rig.crm.all("contacts")) == 1
+    assert rig.health.fare("crm").state == "up"
