@@ -202,6 +202,8 @@ class _Held:
     link: Link
     system: str
     mapped: frozenset[str]
+    written: bool
+    """Syncd writes there; what is only read may well say less than the record."""
 
 
 def record_detail(tx: Tx, flows: Flows, number: str, systems: Mapping[str, str]) -> m.RecordDetail:
@@ -215,7 +217,7 @@ def record_detail(tx: Tx, flows: Flows, number: str, systems: Mapping[str, str])
         link = linked.get((mapping.connection, mapping.object))
         if link is not None:
             mapped = frozenset(item.field for item in mapping.fields) | frozenset(written_fields(mapping))
-            held[mapping.name] = _Held(link, systems.get(mapping.connection, ""), mapped)
+            held[mapping.name] = _Held(link, systems.get(mapping.connection, ""), mapped, bool(mapping.write))
     sending = {
         (one.connection, one.object): one for one in views.deliveries_of(tx, number)
     }  # fmt: skip
@@ -239,16 +241,17 @@ def _field_lines(flows: Flows, record: Record, held: Mapping[str, _Held]) -> lis
                 origin_connection=origin.connection if origin else "", origin_at=origin.at if origin else 0,
                 origin_change=origin.change_id if origin else 0, origin_rule=origin.rule if origin else "",
                 owners=sorted(definition.owners),
-                held={place: _held_value(one.link, name, golden) for place, one in held.items() if name in one.mapped},
+                held={place: _held_value(one, name, golden) for place, one in held.items() if name in one.mapped},
             )
         )  # fmt: skip
     return lines
 
 
-def _held_value(link: Link, name: str, golden: Value) -> m.HeldValue:
+def _held_value(one: _Held, name: str, golden: Value) -> m.HeldValue:
+    link = one.link
     value = link.shadow.get(name, ABSENT)
     same = value == golden or link.sent.get(name, ABSENT) == golden
-    empty = value in (None, ABSENT, []) and golden in (None, ABSENT, [])
+    empty = value in (None, ABSENT, []) and (golden in (None, ABSENT, []) or not one.written)
     return m.HeldValue(known=value is not ABSENT, value=None if value is ABSENT else value, in_step=same or empty)
 
 
