@@ -125,7 +125,10 @@ class Describer:
         self._turns: dict[str, asyncio.Lock] = {}
 
     async def schema(self, object_: str, lane: Lane, *, fresh: bool = False) -> Schema:
-        """Raises :class:`VendorError`: ASK where there is no such object, or it is hidden from our user."""
+        """``fresh`` asks without a condition: what a user may see can change without the object being modified.
+
+        Raises :class:`VendorError`: ASK where there is no such object, or it is hidden from our user.
+        """
         key = name(object_).lower()
         known = self._known.get(key)
         now = self._world.clock.monotonic()
@@ -135,7 +138,7 @@ class Describer:
             newer = self._known.get(key)
             if newer is not None and newer is not known:
                 return newer.schema
-            return await self._ask(object_, key, known, lane)
+            return await self._ask(object_, key, None if fresh else known, lane)
 
     async def _ask(self, object_: str, key: str, known: _Known | None, lane: Lane) -> Schema:
         # By path: an attribute of the library is an object of that name only as long as it has no method of that name.

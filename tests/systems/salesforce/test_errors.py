@@ -28,16 +28,47 @@ from syncd.systems.salesforce.mishaps import exception_kind, failure_of_exceptio
 
 from .kit import failed
 
-FACTS = """
-INVALID_SESSION_ID REQUEST_LIMIT_EXCEEDED INSUFFICIENT_ACCESS API_DISABLED_FOR_ORG API_CURRENTLY_DISABLED UNABLE_TO_LOCK_ROW
-DUPLICATE_VALUE DUPLICATES_DETECTED FIELD_CUSTOM_VALIDATION_EXCEPTION REQUIRED_FIELD_MISSING STRING_TOO_LONG
-INVALID_EMAIL_ADDRESS INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST INVALID_CROSS_REFERENCE_KEY INVALID_FIELD JSON_PARSER_ERROR
-MALFORMED_ID NUMBER_OUTSIDE_VALID_RANGE CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY LIMIT_EXCEEDED STORAGE_LIMIT_EXCEEDED NOT_FOUND
-ENTITY_IS_DELETED INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY METHOD_NOT_ALLOWED UNSUPPORTED_MEDIA_TYPE
-BATCH_PROCESSING_HALTED UNKNOWN_EXCEPTION APEX_ERROR SERVER_UNAVAILABLE ALL_OR_NONE_OPERATION_ROLLED_BACK PROCESSING_HALTED
-INVALID_QUERY_LOCATOR MALFORMED_QUERY INVALID_TYPE QUERY_TIMEOUT INVALID_FIELD_FOR_INSERT_UPDATE UNSUPPORTED_API_VERSION
-MIXED_DML_OPERATION
-""".split()
+FACTS = [
+    "INVALID_SESSION_ID",
+    "REQUEST_LIMIT_EXCEEDED",
+    "INSUFFICIENT_ACCESS",
+    "API_DISABLED_FOR_ORG",
+    "API_CURRENTLY_DISABLED",
+    "UNABLE_TO_LOCK_ROW",
+    "DUPLICATE_VALUE",
+    "DUPLICATES_DETECTED",
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+    "REQUIRED_FIELD_MISSING",
+    "STRING_TOO_LONG",
+    "INVALID_EMAIL_ADDRESS",
+    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+    "INVALID_CROSS_REFERENCE_KEY",
+    "INVALID_FIELD",
+    "JSON_PARSER_ERROR",
+    "MALFORMED_ID",
+    "NUMBER_OUTSIDE_VALID_RANGE",
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+    "LIMIT_EXCEEDED",
+    "STORAGE_LIMIT_EXCEEDED",
+    "NOT_FOUND",
+    "ENTITY_IS_DELETED",
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+    "METHOD_NOT_ALLOWED",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "BATCH_PROCESSING_HALTED",
+    "UNKNOWN_EXCEPTION",
+    "APEX_ERROR",
+    "SERVER_UNAVAILABLE",
+    "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+    "PROCESSING_HALTED",
+    "INVALID_QUERY_LOCATOR",
+    "MALFORMED_QUERY",
+    "INVALID_TYPE",
+    "QUERY_TIMEOUT",
+    "INVALID_FIELD_FOR_INSERT_UPDATE",
+    "UNSUPPORTED_API_VERSION",
+    "MIXED_DML_OPERATION",
+]
 """The codes that the fact sheet names."""
 
 
@@ -83,7 +114,9 @@ def test_a_gateways_page_never_says_gone_or_ask(status: int, remedy: Remedy, for
 
 
 def test_an_unknown_code_goes_by_its_status() -> None:
-    told = [(status, failure_of_reply(status, body("BRAND_NEW"), writes=True).remedy) for status in (400, 403, 409, 500)]
+    told = [
+        (status, failure_of_reply(status, body("BRAND_NEW"), writes=True).remedy) for status in (400, 403, 409, 500)
+    ]
     assert told == [(400, Remedy.ASK), (403, Remedy.STOP), (409, Remedy.REREAD), (500, Remedy.LOOK)]
 
 
@@ -94,7 +127,9 @@ def test_a_type_that_does_not_exist_is_not_a_record_that_is_gone() -> None:
 
 
 def test_a_lock_is_tried_again_soon_also_when_a_trigger_wraps_it() -> None:
-    plain = failure_of_item(failed("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record"), creates=False)
+    plain = failure_of_item(
+        failed("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record"), creates=False
+    )
     wrapped = failure_of_item(
         failed("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Trg: caused by: UNABLE_TO_LOCK_ROW, try"), creates=False
     )

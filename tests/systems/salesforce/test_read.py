@@ -129,7 +129,9 @@ class Table:
         return page([one[1] for one in found[: int(limit[1]) if limit else None]])
 
     def query_all(self, asked: Asked) -> Answer:
-        return page([{"Id": one, "MasterRecordId": self.led[one]} for one in ids_in(asked.query["q"]) if one in self.led])
+        return page(
+            [{"Id": one, "MasterRecordId": self.led[one]} for one in ids_in(asked.query["q"]) if one in self.led]
+        )
 
     def feed(self, asked: Asked) -> Answer:
         from syncd.systems.salesforce.values import milliseconds
@@ -137,7 +139,9 @@ class Table:
         start, end = milliseconds(asked.query["start"]), milliseconds(asked.query["end"])
         assert start % 60_000 == end % 60_000 == 0
         assert end - start >= 60_000
-        listed = [{"id": one, "deletedDate": instant_from_ms(at)} for one, at in self.deleted.items() if start <= at < end]
+        listed = [
+            {"id": one, "deletedDate": instant_from_ms(at)} for one, at in self.deleted.items() if start <= at < end
+        ]
         return Answer(200, {
             "deletedRecords": listed, "earliestDateAvailable": instant_from_ms(0), "latestDateCovered": instant_from_ms(end),
         })  # fmt: skip
@@ -156,10 +160,14 @@ async def test_a_poll_begins_at_the_present_with_its_overlap_and_goes_on_from_th
         second = await crm.poll(CONTACTS, first.cursor, Lane.SCHEDULED)
         third = await crm.poll(CONTACTS, second.cursor, Lane.SCHEDULED)
     assert record_id(3) in [one.external_id for one in second.snapshots]
-    assert [one.version for one in third.snapshots] == [one.version for one in second.snapshots if one.modified_at > NOW]
+    assert [one.version for one in third.snapshots] == [
+        one.version for one in second.snapshots if one.modified_at > NOW
+    ]
 
 
-async def test_a_stamp_shared_by_thousands_is_walked_without_a_miss(org: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stamp_shared_by_thousands_is_walked_without_a_miss(
+    org: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("syncd.systems.salesforce.capture.QUERY_PAGE", 10)
     table = Table(org)
     for number in range(35):
@@ -238,7 +246,9 @@ class Job:
 
     def __init__(self, org: Vendor, rows: int, states: list[str]) -> None:
         self.rows, self.states, self.made = rows, states, 0
-        org.on("GET", "limits/recordCount", lambda asked: Answer(200, {"sObjects": [{"name": "Contact", "count": 10_000}]}))
+        org.on(
+            "GET", "limits/recordCount", lambda asked: Answer(200, {"sObjects": [{"name": "Contact", "count": 10_000}]})
+        )
         org.on("POST", "jobs/query", self.make)
         org.on("GET", r"jobs/query/\w+", self.state)
         org.on("GET", r"jobs/query/\w+/results", self.results)
@@ -255,7 +265,10 @@ class Job:
         start, size = int(asked.query.get("locator", "0")), int(asked.query["maxRecords"])
         end = min(start + size, self.rows)
         lines = ['"Id","SystemModstamp","Email","Account.Name","DoNotCall"']
-        lines += [f'"{record_id(n)}","2026-11-01T08:00:00.000Z","p{n}@x.de","Acme ""{n}""\nGmbH",""' for n in range(start, end)]
+        lines += [
+            f'"{record_id(n)}","2026-11-01T08:00:00.000Z","p{n}@x.de","Acme ""{n}""\nGmbH",""'
+            for n in range(start, end)
+        ]
         headers = {"content-type": "text/csv", "Sforce-Locator": str(end) if end < self.rows else "null",
                    "Sforce-NumberOfRecords": str(end - start)}  # fmt: skip
         return Answer(200, ("\n".join(lines) + "\n").encode(), headers)

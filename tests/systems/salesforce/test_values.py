@@ -100,12 +100,12 @@ def test_two_changes_within_a_second_are_two_versions() -> None:
 
 
 def test_rows_of_one_parent_stand_together_and_columns_in_one_order() -> None:
-    rows = [Row(f"k{n}", {"AccountId": f"00{n % 2}", "Phone": "1", **({"Email": None} if n == 3 else {})}) for n in range(5)]
+    rows = [
+        Row(f"k{n}", {"AccountId": f"00{n % 2}", "Phone": "1", **({"Email": None} if n == 3 else {})}) for n in range(5)
+    ]
     (sheet,) = sheets(SCHEMA, KEY, rows)
     text = b"".join(sheet.pieces()).decode()
-    assert text == (
-        f"{KEY},AccountId,Email,Phone\nk0,000,,1\nk2,000,,1\nk4,000,,1\nk1,001,,1\nk3,001,#N/A,1\n"
-    )
+    assert text == (f"{KEY},AccountId,Email,Phone\nk0,000,,1\nk2,000,,1\nk4,000,,1\nk1,001,,1\nk3,001,#N/A,1\n")
     assert b"".join(sheet.pieces()).decode() == text
     assert sheet.size == len(text)
 
@@ -117,9 +117,17 @@ def test_rows_are_cut_into_jobs_by_size() -> None:
     assert all(part.size <= 1000 for part in parts)
 
 
-@given(st.lists(st.tuples(st.text(st.characters(codec="utf-8"), min_size=1), st.text(st.characters(codec="utf-8"))), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.tuples(st.text(st.characters(codec="utf-8"), min_size=1), st.text(st.characters(codec="utf-8"))),
+        min_size=1,
+        max_size=5,
+    )
+)
 def test_what_goes_out_as_csv_comes_back(pairs: list[tuple[str, str]]) -> None:
-    rows = [Row(f"{n}{mark}".replace("\0", ""), {"Bio__c": text.replace("\0", "")}) for n, (mark, text) in enumerate(pairs)]
+    rows = [
+        Row(f"{n}{mark}".replace("\0", ""), {"Bio__c": text.replace("\0", "")}) for n, (mark, text) in enumerate(pairs)
+    ]
     (sheet,) = sheets(SCHEMA, KEY, rows)
     told = read_rows(b"".join(sheet.pieces()))
     assert {one[KEY]: one["Bio__c"] for one in told} == {row.mark: row.values["Bio__c"] or "#N/A" for row in rows}

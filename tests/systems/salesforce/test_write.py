@@ -166,7 +166,9 @@ async def test_a_relation_is_written_as_its_reference_field(org: Vendor) -> None
 
 
 async def test_a_relation_without_a_field_is_told(org: Vendor) -> None:
-    write = Write("cart-1", Action.UPDATE, {}, external_id=record_id(1, "006"), relations=(RelationWrite("Case", "x", 0),))
+    write = Write(
+        "cart-1", Action.UPDATE, {}, external_id=record_id(1, "006"), relations=(RelationWrite("Case", "x", 0),)
+    )
     async with connected(org) as crm:
         (verdict,) = await crm.write(DEALS, [write], Lane.LIVE)
     assert verdict.failure is not None
@@ -186,7 +188,9 @@ def items(count: int, *, known: bool = False, **more: Any) -> ChildrenWrite:
 
 
 def deal(number: int, count: int = 2) -> Write:
-    return Write(f"cart-{number:020x}", Action.CREATE, {"StageName": "Prospecting", "Name": "x"}, children=(items(count),))
+    return Write(
+        f"cart-{number:020x}", Action.CREATE, {"StageName": "Prospecting", "Name": "x"}, children=(items(count),)
+    )
 
 
 def composite(asked: Asked) -> Answer:
@@ -230,7 +234,10 @@ async def test_a_parent_that_fails_keeps_its_children_away_and_no_other_family(o
         told = composite(asked)
         for one in told.data["compositeResponse"]:
             if one["referenceId"] == "p1":
-                one |= {"httpStatusCode": 400, "body": [{"errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "no"}]}
+                one |= {
+                    "httpStatusCode": 400,
+                    "body": [{"errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "no"}],
+                }
             if one["referenceId"] == "p1c0":
                 one |= {"httpStatusCode": 400, "body": [{"errorCode": "PROCESSING_HALTED", "message": "no"}]}
             if one["referenceId"] == "p2c0":
@@ -278,12 +285,16 @@ async def test_children_of_a_known_parent_are_changed_made_and_removed(org: Vend
     org.on("PATCH", f"composite/sobjects/OpportunityLineItem/{KEY}", lambda asked: Answer(
         200, [done(record_id(50 + n, "00k"), created=True) for n, _ in enumerate(asked.body["records"])]
     ))  # fmt: skip
-    org.on("DELETE", "composite/sobjects", lambda asked: Answer(200, [done(one) for one in asked.query["ids"].split(",")]))
+    org.on(
+        "DELETE", "composite/sobjects", lambda asked: Answer(200, [done(one) for one in asked.query["ids"].split(",")])
+    )
     known = items(1, known=True)
     part = replace(
         known, upsert=(*known.upsert, ChildWrite("new", {"Quantity": "1"})), remove={"old": record_id(40, "00k")}
     )
-    write = Write(f"cart-{1:020x}", Action.UPDATE, {"StageName": "Closed Won"}, external_id=record_id(1, "006"), children=(part,))
+    write = Write(
+        f"cart-{1:020x}", Action.UPDATE, {"StageName": "Closed Won"}, external_id=record_id(1, "006"), children=(part,)
+    )
     async with connected(org) as crm:
         (verdict,) = await crm.write(DEALS, [write], Lane.LIVE)
     assert verdict.outcome is Outcome.APPLIED
@@ -298,7 +309,9 @@ async def test_a_child_that_somebody_deleted_is_made_again(org: Vendor) -> None:
     org.on("PATCH", f"composite/sobjects/OpportunityLineItem/{KEY}", lambda asked: Answer(
         200, [done(record_id(77, "00k"), created=True)]
     ))  # fmt: skip
-    write = Write(f"cart-{1:020x}", Action.UPDATE, {}, external_id=record_id(1, "006"), children=(items(1, known=True),))
+    write = Write(
+        f"cart-{1:020x}", Action.UPDATE, {}, external_id=record_id(1, "006"), children=(items(1, known=True),)
+    )
     async with connected(org) as crm:
         (verdict,) = await crm.write(DEALS, [write], Lane.LIVE)
     assert verdict.children == {"i0": record_id(77, "00k")}
@@ -306,12 +319,16 @@ async def test_a_child_that_somebody_deleted_is_made_again(org: Vendor) -> None:
 
 async def test_children_that_no_item_stands_for_go_when_it_is_not_known_what_hangs_there(org: Vendor) -> None:
     key = f"cart-{1:020x}"
-    there = [{"Id": record_id(n, "00k"), KEY: one} for n, one in enumerate((f"{key}:i0", f"{key}:i9", "somebody-elses"))]
+    there = [
+        {"Id": record_id(n, "00k"), KEY: one} for n, one in enumerate((f"{key}:i0", f"{key}:i9", "somebody-elses"))
+    ]
     org.on("GET", "query/", lambda asked: page(there))
     org.on("PATCH", f"composite/sobjects/OpportunityLineItem/{KEY}", lambda asked: Answer(
         200, [done(record_id(0, "00k"), created=False)]
     ))  # fmt: skip
-    org.on("DELETE", "composite/sobjects", lambda asked: Answer(200, [done(one) for one in asked.query["ids"].split(",")]))
+    org.on(
+        "DELETE", "composite/sobjects", lambda asked: Answer(200, [done(one) for one in asked.query["ids"].split(",")])
+    )
     write = Write(key, Action.UPDATE, {}, external_id=record_id(1, "006"), children=(items(1, complete=True),))
     async with connected(org) as crm:
         (verdict,) = await crm.write(DEALS, [write], Lane.LIVE)
