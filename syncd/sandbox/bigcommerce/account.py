@@ -11,6 +11,7 @@ import random
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from email.utils import formatdate
 from typing import Any
 
 import orjson
@@ -112,7 +113,7 @@ class BigcommerceSandbox(Vendor):
 
     async def handle(self, request: Request) -> Reply:
         shape = _shape(request)
-        headers: dict[str, str] = {}
+        headers = {"date": formatdate(self.room.clock.now_ms() / 1000, usegmt=True)}
         try:
             status, body = await self._answer(request, shape, headers)
             reply = Reply(status, b"" if body is None else orjson.dumps(body), headers)

@@ -27,6 +27,8 @@ from syncd.systems.contract import Page, ReadResult, Snapshot, VendorError, Verd
 
 LIMIT: Final = 250
 AT_ONCE: Final = 3
+REMEMBERED: Final = 10_000
+"""Creates whose e-mail addresses are kept, to find them should their answers be lost."""
 _EMAIL: Final = {"companies": "adminEmail", "users": "email"}
 """Where a create names the user that must be new: a user's e-mail address is unique."""
 
@@ -182,6 +184,8 @@ class B2b:
         form = await self._form(values, lane)
         email = str(form.row.get(_EMAIL[mapping.object], ""))
         self._tried[one.key] = email
+        while len(self._tried) > REMEMBERED:
+            del self._tried[next(iter(self._tried))]
         # A company takes its external id only once it is there.
         late = {"uuid": form.row.pop("uuid")} if mapping.object == "companies" and "uuid" in form.row else {}
         try:

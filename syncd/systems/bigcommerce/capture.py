@@ -46,12 +46,14 @@ class Cursor:
     """While walking: our clock when the round began."""
     total: int = -1
     """While walking values: how many there were at the last page."""
+    clock: int = 0
+    """While walking: the vendor's clock before the round began, where it told one."""
 
     def encode(self) -> str:
         members: dict[str, Any] = {"at": self.at}
         if self.phase:
             members |= {"phase": self.phase, "after": self.after, "top": self.top, "begun": self.begun}
-            members |= {"total": self.total}
+            members |= {"total": self.total, "clock": self.clock}
         return orjson.dumps(members).decode()
 
 
@@ -80,7 +82,7 @@ class Capture:
         if text is None:
             return Page((), Cursor(await self._newest(mapping, lane)).encode(), more=True)
         cursor = decode(text)
-        begun = cursor if cursor.phase else replace(cursor, phase=ROWS, begun=self._client.now_ms(), top=cursor.at)
+        begun = cursor if cursor.phase else self._begun(cursor)
         since = max(_EARLIEST_MS, begun.at - int(mapping.capture.overlap_seconds * 1000))
         try:
             found, following = await self._page(mapping, begun, since, lane)
@@ -114,12 +116,21 @@ class Capture:
             return found, replace(reached, phase=VALUES, after="")
         return found, self._ended(reached)
 
+    def _begun(self, cursor: Cursor) -> Cursor:
+        # The vendor's clock at its last answer, which came before anything of this round is asked.
+        now, clock = self._client.now_ms(), self._client.vendor_ms
+        return replace(cursor, phase=ROWS, begun=now, top=cursor.at, clock=clock)
+
     def _ended(self, cursor: Cursor) -> Cursor:
         """What became visible behind the walk while it went on must be met in the next round. A clock that was set
-        back says nothing of the span: then the round is walked once more."""
+        back says nothing of the span: then the round is walked once more.
+
+        Where the vendor told its time, the water rises with that too: after an import of a hundred thousand, a round
+        would otherwise walk them all again until something newer happens."""
         now = self._client.now_ms()
         span = now - cursor.begun if now >= cursor.begun else cursor.top
-        return Cursor(max(cursor.at, cursor.top - span))
+        told = cursor.clock - 1000 if cursor.clock else 0  # the vendor's clock shows whole seconds
+        return Cursor(max(cursor.at, cursor.top - span, told))
 
     async def _rows(
         self, mapping: ObjectMapping, after: str, since: int | None, lane: Lane

@@ -50,6 +50,8 @@ class Client:
         self._store = f"{settings.api_url.rstrip('/')}/stores/{settings.store_hash}"
         self._b2b = settings.b2b_url.rstrip("/")
         self._wire = Wire(settings, payer, world, transport)
+        self.vendor_ms = 0
+        """The vendor's clock at its last answer, in milliseconds since the epoch; 0 until it told one."""
 
     def open(self) -> None:
         self._wire.open()
@@ -161,6 +163,7 @@ class Client:
             raise VendorError(from_reply(raw.status, raw.headers, raw.content, doing))
         date = http_date(raw.headers.get("date", ""))
         stamp = None if date is None else int(date * 1000)
+        self.vendor_ms = stamp or 0
         if raw.status == 204:
             return Reply(raw.status, None, stamp)
         if raw.status == 207:

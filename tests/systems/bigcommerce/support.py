@@ -117,9 +117,9 @@ class Shop:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Shop]:
+async def opened(seed: int = 7) -> AsyncIterator[Shop]:
     clock = ManualClock()
-    sandbox = Sandbox(seed=7, clock=clock)
+    sandbox = Sandbox(seed=seed, clock=clock)
     account = sandbox.add(BigcommerceSandbox, limits=LimitSettings(per_thirty_seconds=0, b2b_per_minute=100_000))
     async with sandbox:
         shop = Shop(sandbox, account, clock)

@@ -13,7 +13,7 @@ from syncd.model.failure import Remedy
 from syncd.systems.bigcommerce.system import Bigcommerce
 from syncd.systems.contract import Snapshot, VendorError, Verdict, Write
 
-from .support import CUSTOMERS, FULL, Shop, create, polled, scanned, told, update
+from .support import CUSTOMERS, FULL, Shop, create, opened, polled, scanned, told, update
 
 
 async def write(system: Bigcommerce, *writes: Write) -> list[Verdict]:
@@ -265,3 +265,46 @@ async def test_a_garbled_cursor_is_refused_and_a_refused_one_begins_the_round_an
     assert (list(page.snapshots), page.more) == ([], True)
     found, _ = await polled(system, CUSTOMERS, page.cursor)
     assert len({one.external_id for one in found}) == 1
+
+
+async def test_after_an_import_a_quiet_store_is_not_walked_again_and_again(shop: Shop) -> None:
+    system = await shop.prepared()
+    _, cursor = await polled(system, CUSTOMERS, None)
+    await shop.act(op="seed", people=600)
+    found, cursor = await polled(system, CUSTOMERS, cursor)
+    assert len(found) == 600
+    for _ in range(4):
+        await shop.clock.advance(60)
+        found, cursor = await polled(system, CUSTOMERS, cursor)
+    assert found == []
+    await shop.act(op="edit_customer", id=3, values={"phone": "1"})
+    found, _ = await polled(system, CUSTOMERS, cursor)
+    assert {one.external_id for one in found} == {"3"}
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_in_a_storm_everything_arrives_once_and_as_it_was_meant(seed: int) -> None:
+    async with opened(seed) as shop:
+        system = await shop.prepared()
+        shop.sandbox.set_faults(
+            "throttle=0.1,fail_before=0.05,fail_after=0.1,drop_after=0.1,truncate=0.05,html=0.05,locked=0.1"
+        )
+        wanted = {f"customer-{n}": {**FULL, "email": f"{n}@example.com", "phone": f"+4930{n:03}"} for n in range(40)}
+        waiting = {key: create(fields, key) for key, fields in wanted.items()}
+        done: dict[str, str] = {}
+        for _ in range(200):
+            for verdict in await write(system, *waiting.values()):
+                if verdict.outcome is not Outcome.APPLIED:
+                    assert failure(verdict).remedy in (Remedy.RETRY, Remedy.WAIT, Remedy.LOOK), verdict
+                    continue
+                done[verdict.key] = verdict.external_id
+                del waiting[verdict.key]
+            if not waiting:
+                break
+        shop.sandbox.set_faults("none")
+        assert not waiting
+        assert shop.account.counts()["customers"] == 40
+        held = (await system.read(CUSTOMERS, list(done.values()), Lane.LIVE)).found
+        for key, number in done.items():
+            assert told(held[number]) == {**wanted[key], "customer_number": number}
+            assert held[number].data["attributes"]["syncd_external_id"] == key

@@ -92,7 +92,7 @@ async def test_the_doctor_finds_a_healthy_store_healthy(shop: Shop) -> None:
     await system.provision(ALL, apply=True)
     found = await system.check(ALL)
     assert codes(found, Severity.ERROR) == set()
-    assert codes(found) == {"reachable", "readable", "groups"}
+    assert codes(found) == {"reachable", "clock", "readable", "groups"}
 
 
 async def test_the_doctor_names_scopes_the_dead_token_another_store_and_what_is_missing(shop: Shop) -> None:
