@@ -35,6 +35,9 @@ class ObjectType:
     """Relationship names in lower case to their reference fields."""
     changed_ms: int = 0
     """When its definition last changed."""
+    required: tuple[str, ...] = ()
+    filled: tuple[Field, ...] = ()
+    """Auto-numbers and fields with a default."""
 
     def __post_init__(self) -> None:
         self.index()
@@ -42,6 +45,8 @@ class ObjectType:
     def index(self) -> None:
         self.lower = {name.lower(): name for name in self.fields}
         self.relations = {one.relationship.lower(): one for one in self.fields.values() if one.relationship}
+        self.required = tuple(one.name for one in self.fields.values() if one.required)
+        self.filled = tuple(one for one in self.fields.values() if one.auto_number or one.default is not None)
 
     @property
     def custom(self) -> bool:

@@ -112,8 +112,8 @@ class PubSub:
     # -- streams
 
     async def subscribe(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        first = await anext(aiter(requests), None)  # a refusal before it would meet the caller in mid-sentence
         await self._admit(context)
-        first = await anext(aiter(requests), None)
         if first is None:
             return
         subscription = _Subscription(self._vendor, context, first.topic_name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import hashlib
 import random
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,7 +118,7 @@ class Stream:
         if not relevant:
             return
         self._commits += self._dice.randint(1, 9)
-        transaction = _Transaction(str(uuid.UUID(int=self._dice.getrandbits(128), version=4)), now_ms, self._commits)
+        transaction = _Transaction(self._uuid(), now_ms, self._commits)
         spent, overflowed = 0, dict[str, Change]()
         for change in relevant:
             spent += len(change.values) if change.what == "update" else 1
@@ -178,8 +177,7 @@ class Stream:
             "diffFields": [],
             "changedFields": [],
         }
-        id_ = str(uuid.UUID(int=self._dice.getrandbits(128), version=4))
-        event = Event(0, transaction.at_ms, kind.name, self.schema(kind), id_, header, values)
+        event = Event(0, transaction.at_ms, kind.name, self.schema(kind), self._uuid(), header, values)
         transaction.events.append(event)
         return event
 
@@ -187,8 +185,7 @@ class Stream:
         """An event that stands for itself: a gap."""
         if kind.name in self._captured():
             self._commits += 1
-            key = str(uuid.UUID(int=self._dice.getrandbits(128), version=4))
-            transaction = _Transaction(key, self.org.clock.now_ms(), self._commits)
+            transaction = _Transaction(self._uuid(), self.org.clock.now_ms(), self._commits)
             self._put(transaction, caller, kind, what, ids, {})
             self._publish(transaction.events)
 
@@ -204,6 +201,10 @@ class Stream:
     def _step(self) -> int:
         self._next += self._dice.randint(1, 6)
         return self._next
+
+    def _uuid(self) -> str:
+        text = f"{self._dice.getrandbits(128):032x}"
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
     # -- keeping
 

@@ -283,16 +283,16 @@ class Unit:
         raise SalesforceError("INVALID_FIELD", f"{key} is not an external id field of {' or '.join(link.reference_to)}")
 
     def _defaults(self, kind: ObjectType, values: dict[str, Any], id_: str) -> None:
-        for one in kind.fields.values():
+        for one in kind.filled:
             if one.auto_number:
                 values[one.name] = self.org.next_number(kind, one.name)
-            elif one.default is not None and values.get(one.name) is None:
+            elif values.get(one.name) is None:
                 values[one.name] = {"@me": self.caller.user_id, "@id": id_}.get(one.default, one.default)
 
     def _check(self, kind: ObjectType, row: Row | None, values: Mapping[str, Any]) -> None:
         fields = kind.fields
         if row is None:
-            lacking = [one.name for one in fields.values() if one.required and values.get(one.name) is None]
+            lacking = [name for name in kind.required if values.get(name) is None]
         else:
             lacking = [name for name, value in values.items() if value is None and fields[name].required]
         if lacking:
