@@ -17,7 +17,7 @@ from syncd.model.failure import Failure
 from syncd.systems.contract import OutOfBudgetError, VendorError
 from syncd.systems.salesforce.describe import Schema
 from syncd.systems.salesforce.errors import SPLITTABLE, failure_of_item, no_verdict, out_of_budget
-from syncd.systems.salesforce.ids import long_id
+from syncd.systems.salesforce.ids import is_id, long_id
 from syncd.systems.salesforce.rest import Rest
 from syncd.systems.salesforce.settings import COLLECTION
 from syncd.systems.salesforce.soql import name
@@ -153,7 +153,7 @@ def _result(one: Any, *, creates: bool) -> Done:
         return Done(failure=no_verdict())
     if one.get("success") is not True:
         return Done(failure=failure_of_item(one, creates=creates))
-    if not isinstance(one.get("id"), str):
+    if not is_id(one.get("id")):
         return Done(failure=no_verdict("the reply calls it a success and names no record"))
     return Done(long_id(one["id"]), one.get("created") is True)
 

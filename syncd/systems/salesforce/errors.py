@@ -7,6 +7,7 @@ code is known. A body that is not the vendor's (HTML, cut off, empty) never says
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -224,7 +225,7 @@ def failure_of_item(item: Mapping[str, Any], *, creates: bool) -> Failure:
     first = errors[0] if errors else Told("no-reason", "the vendor refused this record without a reason")
     failure = _failure(first, 200, writes=True, creates=creates)
     fields = tuple(dict.fromkeys(name for one in errors for name in one.fields))
-    return replace(failure, single=True, fields=fields, reply=excerpt(orjson.dumps(item, default=str)))
+    return replace(failure, single=True, fields=fields, reply=excerpt(json.dumps(item, default=str)))
 
 
 def failure_of_row(text: str, *, creates: bool) -> Failure:

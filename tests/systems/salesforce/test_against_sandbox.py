@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -33,7 +33,7 @@ from syncd.systems.contract import (
 )
 from syncd.systems.salesforce.system import Salesforce
 
-from .kit import DEALS, KEY, PEOPLE, Books, settings
+from .kit import DEALS, KEY, PEOPLE, Books, plain, settings
 
 
 @dataclass
@@ -263,11 +263,14 @@ async def test_the_doctor_finds_the_org_well_and_tells_what_it_lacks(house: Hous
     findings = await crm.check([PEOPLE])
     assert {one.severity for one in findings if one.subject != "crm.clock"} == {Severity.OK}, findings
     assert {one.code for one in findings} >= {"account", "limit", "key", "stream", "fields"}
+    wider = replace(PEOPLE, fields=(*PEOPLE.fields, plain("customer_number", "Customer_Number__c")))
+    assert all(one.severity is not Severity.ERROR for one in await crm.check([wider]))
     house.act("select_entities", entities=["Account"])
-    house.act("hide_field", object="Contact", name="Email")
-    told = {one.code: one for one in await crm.check([PEOPLE]) if one.severity is Severity.ERROR}
+    house.act("delete_field", object="Contact", name="Customer_Number__c")
+    told = {one.code: one for one in await crm.check([wider]) if one.severity is Severity.ERROR}
     assert told.keys() == {"field-missing", "stream-unavailable"}
-    assert told["field-missing"].subject == "crm.Contact.Email"
+    assert told["field-missing"].subject == "crm.Contact.Customer_Number__c"
+    assert {one.code for one in await crm.provision([wider], apply=True)} == {"key", "field-missing"}
 
 
 async def test_leads_are_converted_and_duplicates_merged_by_soap(house: House) -> None:
