@@ -177,4 +177,8 @@ def event_translator(system: str) -> Translator:
         from syncd.systems.commercetools.events import changes_from_event
 
         return changes_from_event
+    if system == "bigcommerce":
+        from syncd.systems.bigcommerce.events import changes_from_event as bigcommerce_changes
+
+        return bigcommerce_changes
     raise ValueError(f"shops on {system} post no events that syncd understands; use its webhooks or polls")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b, sha256
 from typing import Any, Final
@@ -55,7 +55,8 @@ class BigcommerceWebhooks:
         producer = event.get("producer")
         if isinstance(producer, str) and producer != f"stores/{self._settings.store_hash}":
             return [self._opaque(event, "the event is of another store", request)]
-        changes = list(self._changes(event, request))
+        number = request.headers.get("webhook-id", "")
+        changes = changes_of(self._settings.connection, event, request.received_at, number)
         return changes or [self._opaque(event, "the scope is not known, or names nothing", request)]
 
     # -- authenticity
@@ -98,44 +99,6 @@ class BigcommerceWebhooks:
 
     # -- meaning
 
-    def _changes(self, event: Mapping[str, Any], request: WebhookRequest) -> Iterable[Change]:
-        scope, data = str(event.get("scope") or ""), event.get("data")
-        for place, one in enumerate(data if isinstance(data, list) else [data]):
-            if not isinstance(one, Mapping):
-                continue
-            for object_, number in subjects(scope, one):
-                if number:
-                    key = f"{dedupe_key(event, request)}:{object_}:{place}:{number}"
-                    yield from self._of_one(event, request, object_, number, key)
-
-    def _of_one(
-        self, event: Mapping[str, Any], request: WebhookRequest, object_: str, number: str, key: str
-    ) -> Iterable[Change]:
-        scope = str(event.get("scope") or "")
-        verb, whole = scope.rpartition("/")[2], scope.count("/") == 2
-        base = Change(
-            connection=self._settings.connection,
-            object=object_,
-            external_id=number,
-            kind=ChangeKind.HINT,
-            channel=Channel.WEBHOOK,
-            dedupe_key=key,
-            received_at=request.received_at,
-            occurred_at=_milliseconds(event.get("created_at")),
-            payload={"event": dict(event)},
-        )
-        if object_ == "carts" and whole and verb in ("converted", "deleted"):
-            # The cart is gone: nothing can be read of it any more, and this is all that is left to know.
-            state: dict[str, Any] = {"id": number, "state": ORDERED if verb == "converted" else EMPTIED}
-            yield replace(base, kind=ChangeKind.STATE, payload=state, partial=True)
-            if verb == "deleted":
-                # Should the vendor delete a cart because it became an order, the order will be found.
-                yield replace(base, dedupe_key=f"{key}:look")
-            return
-        if verb == "deleted" and (whole or object_ == "users"):
-            base = replace(base, kind=ChangeKind.DELETED)
-        yield base
-
     def _opaque(self, raw: Any, reason: str, request: WebhookRequest) -> Change:
         digest = blake2b(orjson.dumps(raw, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
         return Change(
@@ -151,11 +114,53 @@ class BigcommerceWebhooks:
         )
 
 
-def dedupe_key(event: Mapping[str, Any], request: WebhookRequest) -> str:
-    """The message's id, which repetitions keep. Without one nothing tells a repetition from a second change within the
-    same second, which has the same ``hash``: then every delivery counts, and costs a read at worst."""
-    number = request.headers.get("webhook-id")
-    return f"{event.get('hash')}:{number or request.received_at}"
+def changes_of(
+    connection: str,
+    event: Mapping[str, Any],
+    received_at: int,
+    message_id: str = "",
+    channel: Channel = Channel.WEBHOOK,
+    correlation_id: str = "",
+) -> list[Change]:
+    """What one payload of the vendor's tells, by whatever road it came; nothing where it is not understood. Pure.
+
+    ``message_id`` is what repetitions keep. Without one nothing tells a repetition from a second change within the same
+    second, which has the same ``hash``: then every delivery counts, and costs a read at worst.
+    """
+    scope, data = str(event.get("scope") or ""), event.get("data")
+    base = Change(
+        connection=connection,
+        object="",
+        external_id="",
+        kind=ChangeKind.HINT,
+        channel=channel,
+        dedupe_key=f"{event.get('hash')}:{message_id or received_at}",
+        received_at=received_at,
+        occurred_at=_milliseconds(event.get("created_at")),
+        payload={"event": dict(event)},
+        correlation_id=correlation_id,
+    )
+    found: list[Change] = []
+    for place, one in enumerate(data if isinstance(data, list) else [data]):
+        for object_, number in subjects(scope, one) if isinstance(one, Mapping) else ():
+            if number:
+                key = f"{base.dedupe_key}:{object_}:{place}:{number}"
+                found += _meant(replace(base, object=object_, external_id=number, dedupe_key=key), scope)
+    return found
+
+
+def _meant(change: Change, scope: str) -> list[Change]:
+    verb, whole = scope.rpartition("/")[2], scope.count("/") == 2
+    if change.object == "carts" and whole and verb in ("converted", "deleted"):
+        # The cart is gone: nothing can be read of it any more, and this is all that is left to know.
+        told = {"id": change.external_id, "state": ORDERED if verb == "converted" else EMPTIED}
+        ended = replace(change, kind=ChangeKind.STATE, payload=told, partial=True)
+        # Should the vendor delete a cart because it became an order, the order will be found.
+        look = replace(change, dedupe_key=f"{change.dedupe_key}:look")
+        return [ended, look] if verb == "deleted" else [ended]
+    if verb == "deleted" and (whole or change.object == "users"):
+        return [replace(change, kind=ChangeKind.DELETED)]
+    return [change]
 
 
 def subjects(scope: str, data: Mapping[str, Any]) -> list[Told]:
