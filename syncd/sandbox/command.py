@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import orjson
 
@@ -51,7 +52,9 @@ def assemble(options: SandboxOptions) -> Sandbox:
     beyond = count(options.port + len(options.vendors) + 1)
     for place, name in enumerate(options.vendors, start=1):
         kind = simulator(name)
-        more = {port: next(beyond) for port in kind.more_ports} if options.port else {}
+        more: dict[str, Any] = {port: next(beyond) if options.port else 0 for port in kind.more_ports}
+        if more:
+            more["host"] = options.host
         sandbox.add(kind, port=options.port + place if options.port else 0, **more)
     return sandbox
 

@@ -41,7 +41,8 @@ class Vendor(ABC):
     """The connection system's name: ``commercetools``, ``hubspot``. Names it in ledger, faults and admin paths."""
     max_body_bytes: ClassVar[int] = MAX_BODY_BYTES
     more_ports: ClassVar[tuple[str, ...]] = ()
-    """Names of constructor options that choose further ports, for vendors with more doors than one."""
+    """Names of constructor options that choose further ports, for vendors with more doors than one; such a vendor also
+    takes ``host``, where its own doors listen."""
 
     def __init__(self, room: Room) -> None:
         self.room = room

@@ -90,7 +90,7 @@ class SalesforceSandbox(Vendor):
     async def start(self) -> None:
         """Beside the kit's http door: https, and gRPC plain and over TLS."""
         names = [f"{self.org.profile.my_domain}.my.salesforce.com", "login.salesforce.com", "test.salesforce.com",
-                 "api.pubsub.salesforce.com"]  # fmt: skip
+                 "api.pubsub.salesforce.com", self._host]  # fmt: skip
         self.identity = make_identity(*names)
         pubsub_port, https_port, tls_port = self._ports
         self._https = await asyncio.get_running_loop().create_server(
