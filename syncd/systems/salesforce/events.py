@@ -91,8 +91,10 @@ def reread_of(event: Event, overlap_ms: int) -> Reread | None:
 def changes_of(
     event: Event, mapping: ObjectMapping, schema: Schema, marker: str, now: int
 ) -> list[Change]:  # fmt: skip
-    """What an event tells of each of its records; nothing for an event that must be read again whole."""
+    """What an event tells of each of its records; nothing where it speaks of no mapped field."""
     told = _told(event, mapping, schema)
+    if told == {}:
+        return []
     return [_change(event, mapping, long_id(one), told, marker, now) for one in dict.fromkeys(event.ids) if is_id(one)]
 
 
@@ -127,11 +129,17 @@ def _told(event: Event, mapping: ObjectMapping, schema: Schema) -> dict[str, Any
     if event.kind != "UPDATE":
         return None
     try:
-        changed = _flat_names([*event.names("changedFields"), *event.names("nulledFields")], schema)
+        named = [*event.names("changedFields"), *event.names("nulledFields")]
+        changed = _flat_names(named, schema)
         differing = _flat_names(event.names("diffFields"), schema)
     except BadBitmapError:
         return None
     if not changed or any(path.lower() in differing for path in wanted):
+        return None
+    if any(
+        _parts(one) and one["name"] in named and not _has_parts(one["name"], named) for one in event.schema["fields"]
+    ):
+        # Something of it changed, and which part is not said.
         return None
     if any(_beyond(path, changed, carried, schema) for path in wanted):
         return None
@@ -186,6 +194,10 @@ def flat_name(compound: str, part: str, schema: Schema) -> str:
 
 def _parts(avro_field: Mapping[str, Any]) -> list[str]:
     return [str(one["name"]) for one in parts_of(avro_field)]
+
+
+def _has_parts(compound: str, named: Iterable[str]) -> bool:
+    return any(one.startswith(f"{compound}.") for one in named)
 
 
 def _flat_names(names: Iterable[str], schema: Schema) -> frozenset[str]:
