@@ -57,6 +57,14 @@ class Courier(Worker):
         if await self._look():
             return True
         await self._linger()
+        batch = await self._claim()
+        if batch is None:
+            return False
+        if batch.sends:
+            await self._send(await self._with_more(batch))
+        return True
+
+    async def _claim(self) -> Batch | None:
         now = self._world.clock.now_ms()
         paused = self._health.paused_objects(self._connection)
         batch = await self._database.write(
@@ -65,31 +73,50 @@ class Courier(Worker):
                 limit=self._system.capabilities.write_batch, paused=paused,
             )
         )  # fmt: skip
-        if batch is None:
-            return False
-        if batch.unchanged or batch.died:
+        if batch is not None and (batch.unchanged or batch.died):
             self._metrics.deliveries_ended(self._connection, batch.mapping.object, "unchanged", batch.unchanged)
             self._metrics.deliveries_ended(self._connection, batch.mapping.object, "dead", batch.died)
-        if batch.sends:
-            await self._send(batch)
-        return True
+        return batch
 
-    async def _send(self, batch: Batch) -> None:
+    async def _with_more(self, batch: Batch) -> list[Batch]:
+        """More of the same for one job of the vendor's, where it takes many and nobody urgent waits. Claimed a batch at
+        a time, so that no transaction is long."""
+        batches, most = [batch], self._system.capabilities.bulk_batch
+        full = self._system.capabilities.write_batch
+        while (
+            batches[-1].lane is Lane.BULK
+            and len(batches[-1].sends) + batches[-1].settled >= full
+            and sum(len(one.sends) for one in batches) < most
+        ):
+            more = await self._claim()
+            if more is None:
+                break
+            if more.sends and (more.mapping is not batch.mapping or more.lane is not Lane.BULK):
+                await self._send([more])
+                break
+            batches.append(more)
+        return batches
+
+    async def _send(self, batches: Sequence[Batch]) -> None:
+        """Write batches of one mapping at once; settle each by itself."""
         started = self._world.clock.now_ms()
+        writes = [one.write for batch in batches for one in batch.sends]
         # The signal to stop does not reach a call on its way: its verdict is recorded first.
         try:
-            verdicts = await self._system.write(batch.mapping, [one.write for one in batch.sends], batch.lane)
+            verdicts = await self._system.write(batches[0].mapping, writes, batches[0].lane)
         except StoreUnavailableError as error:
             # The spend could not be written down, so a call did not leave; others of the batch may have.
-            verdicts = _unknown_all(batch, error)
-        chance = self._world.dice.random()
-        settled = await self.insist(
-            partial(
-                deliver.settle, flows=self._flows, batch=batch, verdicts=verdicts, now=self._world.clock.now_ms(),
-                started=started, chance=chance,
-            )
-        )  # fmt: skip
-        self._announce(batch, settled, started)
+            verdicts = [one for batch in batches for one in _unknown_all(batch, error)]
+        told = {one.key: one for one in verdicts}
+        for batch in batches:
+            mine = [told[one.record.id] for one in batch.sends if one.record.id in told]
+            settled = await self.insist(
+                partial(
+                    deliver.settle, flows=self._flows, batch=batch, verdicts=mine, now=self._world.clock.now_ms(),
+                    started=started, chance=self._world.dice.random(),
+                )
+            )  # fmt: skip
+            self._announce(batch, settled, started)
 
     def _announce(self, batch: Batch, settled: Settled, started: int) -> None:
         now = self._world.clock.now_ms()
