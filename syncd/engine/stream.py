@@ -136,7 +136,9 @@ class Streamer(Worker):
             else Failure(Remedy.WAIT, "out-of-budget", str(error), retry_after_seconds=error.retry_after_seconds)
         )
         self._failures += 1
-        self._health.answered(self._mapping.connection, failure)
+        if failure.remedy is Remedy.STOP:
+            # Anything less says nothing of the connection's other calls: streams have an address of their own.
+            self._health.stopped(self._mapping.connection, failure)
         self._signals.tell(
             "stream.broken", level="warning", connection=self._mapping.connection, object=self._mapping.object,
             code=failure.code, message=failure.message[:300],
