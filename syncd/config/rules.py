@@ -133,7 +133,7 @@ class ApiVersion(_Rule):
     """A version such as ``67.0``, as text: a number would lose its digit after the point."""
 
     def check(self, value: Any) -> str:
-        if isinstance(value, str) and re.fullmatch(r"[4-9][0-9]\.0|1[0-9]{2}\.0", value):
+        if isinstance(value, str) and re.fullmatch(r"(?:4[1-9]|[5-9][0-9]|1[0-9]{2})\.0", value):
             return value
         raise ValueError('must be a version in quotes, such as "67.0" (41.0 or newer)')
 

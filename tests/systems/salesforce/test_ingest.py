@@ -1,0 +1,218 @@
+"""Upload jobs: what goes wrong before the start is tried again, after it every row without a word is in doubt."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+from typing import Any
+
+from syncd.model.change import Lane
+from syncd.model.delivery import Action, Outcome
+from syncd.model.failure import Remedy
+from syncd.runtime.clock import ManualClock
+from syncd.systems.contract import Verdict, Write
+
+from .kit import KEY, NOW, PEOPLE, Answer, Asked, Books, Vendor, connected, done, record_id, refusal
+
+
+class Jobs:
+    """An org that takes upload jobs."""
+
+    def __init__(self, org: Vendor) -> None:
+        self.org = org
+        self.uploads: dict[str, list[dict[str, str]]] = {}
+        self.made: list[dict[str, Any]] = []
+        self.states: list[str] = ["JobComplete"]
+        self.message = ""
+        self.failed: dict[str, str] = {}
+        self.unprocessed: set[str] = set()
+        self.silent: set[str] = set()
+        self.patches: list[str] = []
+        org.on("POST", "jobs/ingest", self.make)
+        org.on("PUT", r"jobs/ingest/\w+/batches", self.upload)
+        org.on("PATCH", r"jobs/ingest/\w+", self.patch)
+        org.on("GET", r"jobs/ingest/\w+", self.state)
+        for kind in ("failedResults", "successfulResults", "unprocessedrecords"):
+            org.on("GET", rf"jobs/ingest/\w+/{kind}", self.results)
+
+    def make(self, asked: Asked) -> Answer:
+        self.made.append(asked.body)
+        return Answer(200, {"id": f"750{len(self.made)}", "state": "Open"})
+
+    def upload(self, asked: Asked) -> Answer:
+        assert asked.headers["content-type"] == "text/csv; charset=UTF-8"
+        self.uploads[asked.path.split("/")[-2]] = list(csv.DictReader(io.StringIO(asked.raw.decode(), newline="")))
+        return Answer(201)
+
+    def patch(self, asked: Asked) -> Answer:
+        self.patches.append(asked.body["state"])
+        return Answer(200, {"id": asked.path.split("/")[-1], "state": asked.body["state"]})
+
+    def state(self, asked: Asked) -> Answer:
+        state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        return Answer(200, {"id": asked.path.split("/")[-1], "state": state, "errorMessage": self.message})
+
+    def results(self, asked: Asked) -> Answer:
+        *_, job, kind = asked.path.split("/")
+        rows = self.uploads[job]
+        mark = "Id" if "Id" in rows[0] else KEY
+        out = io.StringIO()
+        ours = {
+            "failedResults": lambda one: one[mark] in self.failed,
+            "unprocessedrecords": lambda one: one[mark] in self.unprocessed,
+            "successfulResults": lambda one: (
+                one[mark] not in self.failed | dict.fromkeys(self.unprocessed | self.silent)
+            ),
+        }[kind]
+        extra = {"failedResults": ["sf__Id", "sf__Error"], "successfulResults": ["sf__Id", "sf__Created"]}.get(kind, [])
+        writer = csv.DictWriter(out, [*extra, *rows[0]])
+        writer.writeheader()
+        for number, row in enumerate(reversed(rows)):
+            if ours(row):
+                told = {
+                    "sf__Id": row.get("Id") or record_id(number),
+                    "sf__Created": "true",
+                    "sf__Error": self.failed.get(row[mark], ""),
+                }
+                writer.writerow({**{name: told[name] for name in extra}, **row})
+        return Answer(200, out.getvalue().encode(), {"content-type": "text/csv"})
+
+
+def create(number: int, **values: Any) -> Write:
+    return Write(f"customer-{number:020x}", Action.CREATE, {"LastName": f"L{number}", **values})
+
+
+def key(number: int) -> str:
+    return f"customer-{number:020x}"
+
+
+async def run(org: Vendor, writes: list[Write], **more: Any) -> list[Verdict]:
+    clock = ManualClock(NOW)
+    async with connected(org, clock=clock, bulk_threshold=3, **more) as crm:
+        task = asyncio.ensure_future(crm.write(PEOPLE, writes, Lane.BULK))
+        while not task.done():
+            await asyncio.sleep(0.005)
+            await clock.advance(10)
+        return list(await task)
+
+
+async def test_creates_and_updates_are_jobs_of_their_own_and_rows_are_found_by_their_mark(org: Vendor) -> None:
+    jobs = Jobs(org)
+    update = Write(key(9), Action.UPDATE, {"Phone": None, "DoNotCall": True}, external_id=record_id(9))
+    adopt = Write(key(8), Action.CREATE, {"LastName": "x"}, external_id=record_id(8))
+    verdicts = await run(org, [create(1), create(2, Phone="1"), update, adopt])
+    assert [one.outcome for one in verdicts] == [Outcome.APPLIED] * 4
+    assert [(one["operation"], one.get("externalIdFieldName")) for one in jobs.made] == [
+        ("upsert", KEY),
+        ("update", None),
+    ]
+    first, second = jobs.uploads.values()
+    assert first == [
+        {KEY: key(1), "LastName": "L1", "Phone": ""}, {KEY: key(2), "LastName": "L2", "Phone": "1"},
+    ]  # fmt: skip
+    assert second == [
+        {"Id": record_id(8), "DoNotCall": "", "LastName": "x", "Phone": "", KEY: key(8)},
+        {"Id": record_id(9), "DoNotCall": "true", "LastName": "", "Phone": "#N/A", KEY: ""},
+    ]  # fmt: skip
+    assert [one.external_id for one in verdicts[2:]] == [record_id(9), record_id(8)]
+    assert jobs.patches == ["UploadComplete"] * 2
+
+
+async def test_each_row_has_the_end_that_the_results_tell(org: Vendor) -> None:
+    jobs = Jobs(org)
+    jobs.states, jobs.message = ["UploadComplete", "InProgress", "Failed"], "InvalidBatch : no"
+    jobs.failed = {key(1): "REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --"}
+    jobs.unprocessed, jobs.silent = {key(2)}, {key(3)}
+    verdicts = await run(org, [create(n) for n in range(5)])
+    ends = [one.failure and (one.failure.remedy, one.failure.code) for one in verdicts]
+    assert ends == [
+        None, (Remedy.ASK, "REQUIRED_FIELD_MISSING"), (Remedy.RETRY, "unprocessed"), (Remedy.LOOK, "no-verdict"), None,
+    ]  # fmt: skip
+    assert verdicts[3].failure is not None
+    assert "Failed" in verdicts[3].failure.message
+    assert "InvalidBatch" in verdicts[3].failure.message
+
+
+async def test_rows_that_were_locked_are_tried_again_in_small_calls(org: Vendor) -> None:
+    jobs = Jobs(org)
+    jobs.failed = {key(1): "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--"}
+    org.on("PATCH", f"composite/sobjects/Contact/{KEY}", lambda asked: Answer(200, [done(record_id(77), created=True)]))
+    verdicts = await run(org, [create(n) for n in range(4)])
+    assert [one.outcome for one in verdicts] == [Outcome.APPLIED] * 4
+    assert verdicts[1].external_id == record_id(77)
+    (again,) = org.calls("composite/.*")
+    assert [one[KEY] for one in again.body["records"]] == [key(1)]
+
+
+async def test_an_upload_that_breaks_is_aborted_and_tried_again_since_nothing_was_applied(org: Vendor) -> None:
+    jobs = Jobs(org)
+    org.on("PUT", r"jobs/ingest/\w+/batches", lambda asked: Answer(0))
+    verdicts = await run(org, [create(n) for n in range(3)])
+    assert {one.failure.remedy for one in verdicts if one.failure} == {Remedy.RETRY}
+    assert jobs.patches == ["Aborted"]
+
+
+async def test_a_start_whose_answer_is_lost_is_looked_at_and_started_again_if_it_was_not(org: Vendor) -> None:
+    jobs = Jobs(org)
+    answers = iter([Answer(0), Answer(200, {"id": "7501", "state": "UploadComplete"})])
+    jobs.states = ["Open", "JobComplete"]
+    org.on("PATCH", r"jobs/ingest/\w+", lambda asked: next(answers))
+    verdicts = await run(org, [create(n) for n in range(3)])
+    assert [one.outcome for one in verdicts] == [Outcome.APPLIED] * 3
+
+
+async def test_a_job_that_cannot_be_seen_any_more_leaves_its_rows_in_doubt(org: Vendor) -> None:
+    Jobs(org)
+    org.on("GET", r"jobs/ingest/\w+", lambda asked: Answer(503, b"<html>"))
+    verdicts = await run(org, [create(n) for n in range(3)])
+    assert {one.failure.remedy for one in verdicts if one.failure} == {Remedy.LOOK}
+
+
+async def test_results_that_cannot_be_read_leave_their_rows_in_doubt(org: Vendor) -> None:
+    Jobs(org)
+    org.on("GET", r"jobs/ingest/\w+/failedResults", lambda asked: Answer(200, b'"sf__Id","sf__Error"\n"1'))
+    verdicts = await run(org, [create(n) for n in range(3)])
+    assert {(one.failure.remedy, one.failure.code) for one in verdicts if one.failure} == {
+        (Remedy.LOOK, "unreadable-reply")
+    }
+
+
+async def test_a_job_that_is_refused_was_not_applied(org: Vendor) -> None:
+    Jobs(org)
+    org.on("POST", "jobs/ingest", lambda asked: refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."))
+    verdicts = await run(org, [create(n) for n in range(3)])
+    assert {(one.failure.remedy, one.failure.retry_after_seconds) for one in verdicts if one.failure} == {
+        (Remedy.WAIT, 900.0)
+    }
+
+
+async def test_a_token_that_ends_while_a_job_runs_is_renewed_and_the_upload_sent_whole(org: Vendor) -> None:
+    """Trap 4: the library's bulk part takes the token once and dies of it."""
+    jobs = Jobs(org)
+
+    def make(asked: Asked) -> Answer:
+        told = jobs.make(asked)
+        org.expire()
+        return told
+
+    org.on("POST", "jobs/ingest", make)
+    verdicts = await run(org, [create(n) for n in range(50)])
+    assert [one.outcome for one in verdicts] == [Outcome.APPLIED] * 50
+    assert len(jobs.uploads["7501"]) == 50
+    assert len(org.tokens) == 2
+
+
+async def test_few_writes_and_urgent_ones_do_without_a_job(org: Vendor) -> None:
+    jobs = Jobs(org)
+    org.on("PATCH", f"composite/sobjects/Contact/{KEY}", lambda asked: Answer(
+        200, [done(record_id(n), created=True) for n, _ in enumerate(asked.body["records"])]
+    ))  # fmt: skip
+    books = Books()
+    async with connected(org, books, bulk_threshold=3) as crm:
+        await crm.write(PEOPLE, [create(n) for n in range(2)], Lane.BULK)
+        await crm.write(PEOPLE, [create(n) for n in range(9)], Lane.LIVE)
+    assert not jobs.made
+    assert {call.kind for call, _ in books.paid} == {"auth", "api"}
+    assert json.dumps(org.calls("composite/.*")[1].body).count(KEY) == 9
