@@ -33,20 +33,29 @@ class Invoice:
 
 def read_orders(path: Path) -> list[Invoice]:
     """The file's invoices, in its order. Raises :class:`StageError` naming line and column."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        missing = _COLUMNS - set(rows.fieldnames or ())
-        if missing:
-            raise StageError(f"{path}: the columns {', '.join(sorted(missing))} are missing")
-        invoices = []
-        for row in rows:
-            try:
-                pence = int(Decimal(row["total_gbp"]) * 100)
-            except ArithmeticError:
-                raise StageError(f"{path}, line {rows.line_num}: total_gbp is not a number") from None
-            invoices.append(Invoice(row["invoice"], row["date"], row["customer"], pence))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            invoices = _invoices(path, csv.DictReader(file))
+    except UnicodeDecodeError:
+        raise StageError(f"{path}: is not UTF-8 text") from None
     if not invoices:
         raise StageError(f"{path}: holds no invoices")
+    return invoices
+
+
+def _invoices(path: Path, rows: csv.DictReader[str]) -> list[Invoice]:
+    missing = _COLUMNS - set(rows.fieldnames or ())
+    if missing:
+        raise StageError(f"{path}: the columns {', '.join(sorted(missing))} are missing")
+    invoices = []
+    for row in rows:
+        if any(row[name] is None for name in _COLUMNS):
+            raise StageError(f"{path}, line {rows.line_num}: has too few columns")
+        try:
+            pence = int(Decimal(row["total_gbp"]) * 100)
+        except (ArithmeticError, ValueError):
+            raise StageError(f"{path}, line {rows.line_num}: total_gbp is not a number") from None
+        invoices.append(Invoice(row["invoice"], row["date"], row["customer"], pence))
     return invoices
 
 

@@ -20,7 +20,7 @@ from syncd.model.failure import Failure, Remedy, fingerprint
 from syncd.model.mapping import DecodeError, ObjectMapping, decode
 from syncd.model.record import Link, Record
 from syncd.model.value import Value
-from syncd.store import books, changes, deliveries, letters, links, records
+from syncd.store import books, changes, deliveries, flights, letters, links, records
 from syncd.store.database import Tx
 from syncd.store.deliveries import Attempt, Move, Want
 from syncd.store.letters import DeadLetter
@@ -67,12 +67,17 @@ def claim(tx: Tx, flows: Flows, connection: str, now: int, limit: int, paused: S
     plans = _plans(tx, flows, mapping, rows)
     sends = [one for one in plans if isinstance(one, Send)]
     deliveries.claim(tx, [one.delivery.id for one in sends], now)
+    flights.depart(tx, [(one.delivery.id, (one.record.id, connection, mapping.object), _flight(one)) for one in sends])
     unfit = [one for one in plans if isinstance(one, Unfit)]
     _end_in_claim(tx, plans, unfit, now)
     unchanged = sum(isinstance(one, InStep) for one in plans)
     books.count(tx, {"unchanged": unchanged})
     lane = min((one.delivery.lane for one in sends), default=Lane.BULK)
     return Batch(mapping, lane, sends, len(plans) - len(sends), unchanged, len(unfit))
+
+
+def _flight(send: Send) -> dict[str, Value]:
+    return {name: send.record.fields[name] for name in send.diff.names}
 
 
 def hold(tx: Tx, rows: Sequence[Delivery], now: int) -> None:
@@ -123,6 +128,7 @@ def _end_in_claim(tx: Tx, plans: Sequence[Plan], unfit: Sequence[Unfit], now: in
                 reason = "; ".join(f"{name}: {why}" for name, why in problems.items())
                 moves.append(Move(delivery.id, DeliveryState.DEAD, now, attempt=True, reason=reason))
     deliveries.move(tx, moves)
+    flights.arrived(tx, in_step)
     letters.resolve_deliveries(tx, in_step, now)
     letters.put(
         tx,
@@ -151,6 +157,7 @@ class _Settlement:
         self._links: dict[str, Link] = {}
         """Links to save, by the vendor's id."""
         self._wants: list[Want] = []
+        self._arrived: list[int] = []
         self._moves: list[Move] = []
         self._letters: list[DeadLetter] = []
         self._attempts: list[Attempt] = []
@@ -195,6 +202,7 @@ class _Settlement:
             if not (send.link and send.link.external_id == link.external_id):
                 self._parents.append(record.id)
         if whole:
+            self._arrived.append(send.delivery.id)
             self._applied(send.delivery, record, link)
         else:
             failure = verdict.failure or Failure(Remedy.LOOK, "no-verdict", "the vendor said nothing of this input")
@@ -323,6 +331,7 @@ class _Settlement:
         links.save(tx, sorted(self._links.values(), key=lambda one: not one.gone))
         deliveries.move(tx, self._moves)
         deliveries.want(tx, self._wants)
+        flights.arrived(tx, self._arrived)
         deliveries.add_attempts(tx, self._attempts)
         letters.put(tx, self._letters)
         letters.resolve_deliveries(tx, [one.id for one in result.delivered], self._now)
@@ -347,9 +356,9 @@ def settle_look(
         if snapshot is None:
             continue
         link = linked.get(one.record_id, {}).get(place)
+        parents.append(one.record_id)
         if link is None:
             links.save(tx, [_bare_link(one, snapshot.external_id)])
-            parents.append(one.record_id)
         elif mapping.children:
             # What the lost write did to the children, no reading of the object tells.
             names = [child.field for child in mapping.children]
@@ -367,6 +376,7 @@ def settle_look(
     changes.stage(tx, hints)
     deliveries.release(tx, parents, mapping.connection)
     seen = {one.record_id for one in rows if one.record_id in found}
+    flights.arrived(tx, [one.id for one in rows if one.record_id not in seen])
     deliveries.move(
         tx,
         [

@@ -8,7 +8,7 @@ twice in a batch is compared with its connections once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from syncd.engine import rules
@@ -20,8 +20,8 @@ from syncd.model.failure import Failure, Remedy, fingerprint
 from syncd.model.mapping import DecodeError, ObjectMapping, decode, pluck_text
 from syncd.model.merge import Decision, Merge, apply_edit, merge
 from syncd.model.record import Link, Origin, Record, record_id
-from syncd.model.value import Value
-from syncd.store import books, changes, letters
+from syncd.model.value import ABSENT, Value
+from syncd.store import books, changes, flights, letters
 from syncd.store.database import Tx
 from syncd.store.letters import DeadLetter
 
@@ -88,6 +88,7 @@ class _Fold:
         self._deferred: list[Change] = []
         self._hints: list[Change] = []
         self._result = FoldResult()
+        self._flights: dict[flights.Place, list[flights.Flight]] = {}
 
     def run(self, batch: Sequence[Change]) -> FoldResult:
         if self._newest_only:
@@ -139,7 +140,9 @@ class _Fold:
         # What is not known may become a record of its own, if it does not stand there already.
         fresh = [record_id(one.mapping.entity, *_place(one.change)) for one in readings
                  if _place(one.change) not in self._work.links]  # fmt: skip
-        self._work.load_records([*known, *found, *keys, *fresh])
+        wanted = list(dict.fromkeys(one for one in (*known, *found, *keys) if one))
+        self._work.load_records([*wanted, *fresh])
+        self._flights = flights.of_records(self._tx, wanted)
 
     def _key(self, reading: _Reading) -> str:
         """Our own record id, as the vendor gave it back."""
@@ -192,7 +195,7 @@ class _Fold:
             return "dropped"
         if record is None and self._not_ours(reading, theirs):
             return "dropped"
-        base = link.shadow if link else {}
+        base = self._base(change, record, link, theirs)
         merged = merge(
             self._flows.entities[mapping.entity], change.connection, base=base, mine=record.fields if record else {},
             theirs=theirs, origins=dict(record.origins) if record else {},
@@ -204,6 +207,19 @@ class _Fold:
         if not news:
             self._result.echoes += 1
         return "folded" if news else "dropped"
+
+    def _base(
+        self, change: Change, record: Record | None, link: Link | None, theirs: Mapping[str, Value]
+    ) -> Mapping[str, Value]:
+        """What we last agreed on: the shadow, and what a write of ours with an unknown end may have put there. Without
+        that, the echo of such a write would pass for an edit, and win over a newer one of the other side."""
+        base: Mapping[str, Value] = link.shadow if link else {}
+        if record is None:
+            return base
+        place = (record.id, change.connection, change.object)
+        for sent in self._flights.get(place, ()):
+            base = {**base, **{name: value for name, value in sent.items() if theirs.get(name, ABSENT) == value}}
+        return base
 
     def _not_ours(self, reading: _Reading, theirs: dict[str, Value]) -> bool:
         """Nothing is known of the object: it is empty, or a thing that only syncd makes there (a deal that a sales
@@ -441,7 +457,7 @@ class _Fold:
         result.hinted = bool(self._hints)
         result.timers = any(due is not None for due in self._work.timers.values())
         result.wanted = len(wants)
-        result.connections = {one.connection for one in wants}
+        result.connections = {one.connection for one in wants} | self._work.released
         books.count(
             self._tx,
             Counter(folded=result.folded, echoes=result.echoes, parked=result.parked),

@@ -122,10 +122,10 @@ class Reader(Worker):
         self._health.answered(self._connection, failure)
         wait = RETRY_MS if failure.retry_after_seconds is None else int(failure.retry_after_seconds * 1000)
         due = self._world.clock.now_ms() + max(wait, 50)
-        uses = failure.remedy not in (Remedy.WAIT, Remedy.STOP, Remedy.REFRESH) and failure.status not in (0, 502, 503, 504)
+        passing = failure.remedy in (Remedy.WAIT, Remedy.STOP, Remedy.REFRESH) or failure.status in (0, 502, 503, 504)
         await self._database.write(
             partial(
-                changes.defer, ids=[one.id for one in hints], due_at=due, attempt=uses,
+                changes.defer, ids=[one.id for one in hints], due_at=due, attempt=not passing,
                 reason=f"{failure.code}: {failure.message}"[:300],
             )
         )  # fmt: skip

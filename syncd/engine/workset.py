@@ -39,6 +39,9 @@ class Workset:
         self._touched: dict[str, Change] = {}
         self._since: dict[str, int] = {}
         self._lane: dict[str, Lane] = {}
+        self._born: dict[str, list[str]] = {}
+        self.released: set[str] = set()
+        """Connections to which deliveries may go now that waited for a parent."""
         self.timers: dict[str, int | None] = {}
         self.letters: list[DeadLetter] = []
 
@@ -96,6 +99,9 @@ class Workset:
 
     def put_link(self, link: Link) -> None:
         place = (link.connection, link.object, link.external_id)
+        known = self.links.get(place)
+        if not link.gone and (known is None or known.gone):
+            self._born.setdefault(link.connection, []).append(link.record_id)
         self.load_records((link.record_id,))
         here = self._of_record[link.record_id]
         former = here.get(place[:2])
@@ -153,6 +159,10 @@ class Workset:
         # Links that went leave before those that came: a record has one live link per object.
         dirty = sorted((self.links[place] for place in self._dirty_links), key=lambda one: not one.gone)
         links.save(self.tx, dirty)
+        for connection, parents in self._born.items():
+            # Whoever learns first that the parent stands there, lets go what waited for it.
+            if deliveries.release(self.tx, parents, connection):
+                self.released.add(connection)
         records.save_identities(self.tx, self._identity_rows)
         records.add_history(self.tx, self._history)
         books.set_timers(self.tx, "idle", self.timers)

@@ -101,6 +101,16 @@ CREATE INDEX deliveries_due ON deliveries (connection, state, lane, due_at) WHER
 CREATE INDEX deliveries_open ON deliveries (connection, object, state, lane, since_at) WHERE state <> 'done';
 CREATE INDEX deliveries_blocked ON deliveries (parent_id, connection) WHERE state = 'blocked';
 
+-- What was sent in writes whose outcome is not known yet: their echo must not pass for somebody else's edit.
+CREATE TABLE in_flight (
+    delivery_id INTEGER PRIMARY KEY REFERENCES deliveries (id),
+    record_id TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    object TEXT NOT NULL,
+    fields TEXT NOT NULL
+) STRICT;
+CREATE INDEX in_flight_of_record ON in_flight (record_id);
+
 -- One try of a delivery.
 CREATE TABLE attempts (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -13,6 +13,7 @@ import pytest
 
 from syncd.model.failure import Failure, Remedy
 from syncd.store.errors import StoreUnavailableError
+from syncd.systems.contract import VendorError
 from tests.engine.rig import Rig
 from tests.engine.test_engine import LINE, cart, customer
 from tests.waiting import until
@@ -309,3 +310,86 @@ async def test_a_refused_credential_stops_the_connection_and_uses_up_no_attempt(
 
     assert len(rig.crm.all("contacts")) == 1
     assert rig.health.fare("crm").state == "up"
+
+
+# --- echoes of writes whose end is not known --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("told_first", [False, True])
+async def test_the_echo_of_a_lost_create_does_not_undo_what_the_shop_changed_meanwhile(
+    rig: Rig, told_first: bool
+) -> None:
+    """The vendor's stamp of our own write is newer than the shop's edit; it is no edit of the vendor's all the same."""
+    lost = iter([True])
+    rig.crm.forget = lambda _object, _write: next(lost, False)
+    await customer(rig, first_name="Old")
+    assert await rig.folder.step()
+    await rig.clock.advance(0.1)
+    assert await rig.couriers[1].step()
+    rig.shop.put("customers", "c1", first_name="New")
+    rig.crm.things["contacts"]["crm-1"].modified_at = rig.clock.now_ms() + 500
+    await customer(rig, first_name="New")
+    if told_first:
+        assert await rig.folder.step()
+        await rig.clock.advance(1)
+        await rig.hint(rig.crm, "contacts", "crm-1")
+        await rig.readers[1].step()
+        assert await rig.folder.step()
+    await rig.settle(seconds=10)
+
+    assert rig.shop.all("customers")["c1"]["first_name"] == "New"
+    assert rig.crm.all("contacts")["crm-1"]["first_name"] == "New"
+    assert len(rig.crm.creates) == 1
+
+
+async def test_an_edit_of_the_vendors_after_a_lost_write_is_still_an_edit(rig: Rig) -> None:
+    lost = iter([True])
+    rig.crm.forget = lambda _object, _write: next(lost, False)
+    await customer(rig, first_name="Old")
+    assert await rig.folder.step()
+    assert await rig.couriers[1].step()
+    await rig.clock.advance(1)
+    rig.crm.put("contacts", "crm-1", first_name="Edited")
+    await rig.settle(seconds=10)
+
+    assert rig.shop.all("customers")["c1"]["first_name"] == "Edited"
+    assert rig.crm.all("contacts")["crm-1"]["first_name"] == "Edited"
+
+
+async def test_nothing_is_remembered_of_writes_that_arrived(rig: Rig) -> None:
+    await customer(rig)
+    await cart(rig, customerId="c1")
+    await rig.settle(seconds=2)
+    left = await rig.database.read(lambda tx: tx.execute("SELECT count(*) FROM in_flight").fetchone()[0])
+    assert left == 0
+
+
+async def test_a_deal_is_released_by_whoever_learns_first_that_its_contact_is_there(rig: Rig) -> None:
+    """The contact's create was lost; its webhook tells of it before anybody has looked it up."""
+    lost = iter([True])
+    rig.crm.forget = lambda object_, _write: object_ == "contacts" and next(lost, False)
+    await customer(rig)
+    await cart(rig, customerId="c1")
+    assert await rig.folder.step()
+    assert await rig.couriers[1].step()
+    await rig.clock.advance(1.5)
+    await rig.idle.step()
+    assert await rig.folder.step()
+    crm, real = rig.couriers[1], rig.crm.find
+
+    async def away(*_: Any) -> Any:
+        raise VendorError(Failure(Remedy.WAIT, "busy", "later", retry_after_seconds=0.001))
+
+    rig.crm.find = away  # type: ignore[method-assign]
+    while await crm.step():
+        pass
+    assert {row[2] for row in await rig.open_deliveries()} == {"blocked", "unknown"}
+    await rig.hint(rig.crm, "contacts", "crm-1")
+    await rig.readers[1].step()
+    await rig.folder.step()
+    rig.crm.find = real  # type: ignore[method-assign]
+    await rig.settle(seconds=5)
+
+    assert len(rig.crm.all("deals")) == 1
+    assert rig.crm.relations == {("crm-1", "contacts", "crm-1")}
+    assert await rig.open_deliveries() == []

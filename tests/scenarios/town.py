@@ -200,6 +200,13 @@ class Town:
         return self
 
     async def close(self) -> None:
+        try:
+            await self.close_processes()
+        finally:
+            shutil.rmtree(self.folder)
+
+    async def close_processes(self) -> None:
+        """All but the folder."""
         if self._posting is not None:
             self._posting.cancel()
             await asyncio.gather(self._posting, return_exceptions=True)
@@ -210,7 +217,6 @@ class Town:
             await self.desk.close()
             await self.api.close()
             await self.sandbox.close()
-            shutil.rmtree(self.folder)
 
     def _configure(self) -> None:
         secrets = self.folder / "secrets"
