@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Mapping
 
@@ -29,6 +30,8 @@ def main() -> int:
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
+    # Told to end, the servers that were started must end too: by way of the context managers that hold them.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     for name in options.names or BENCHMARKS:
         print(f"{name}: {(BENCHMARKS[name].__doc__ or '').splitlines()[0]}", flush=True)
         report = BENCHMARKS[name](quick=options.quick)

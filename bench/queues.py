@@ -11,7 +11,7 @@ from bench.measure import Report, available_peers, middle, peer, quantile, syncd
 def latency(*, quick: bool) -> Report:
     """Goal 3: from a change to the start of the vendor's call, at 50 a second."""
     report = Report("latency")
-    rounds, count = (1, 100) if quick else (5, 250)
+    rounds, count = (1, 100) if quick else (3, 250)
     seen: dict[str, list[dict[str, float]]] = {}
     with available_peers(report) as addresses:
         for _ in range(rounds):
@@ -53,7 +53,7 @@ MIXES = ((1, "every change of a record of its own"), (10, "ten changes of each r
 def whole(*, quick: bool) -> Report:
     """Goal 4: the whole path beside the queues' no-op jobs, and durable staging beside their enqueueing."""
     report = Report("whole")
-    rounds, count = (1, 3000) if quick else (5, 10_000)
+    rounds, count = (1, 3000) if quick else (3, 10_000)
     paths: dict[int, list[dict[str, float]]] = {each: [] for each, _ in MIXES}
     staged: list[float] = []
     peers: dict[str, dict[str, list[float]]] = {"jobs": {}, "enqueue": {}}

@@ -90,8 +90,7 @@ class Rig:
 
     async def close(self) -> None:
         await self.commit.stop()
-        for part in reversed(self.parts):
-            await part.stop()
+        await asyncio.gather(*(part.stop() for part in self.parts))
         await self.database.close()
 
     async def stage(self, changes: Sequence[Change], *, callers: int = 64) -> float:

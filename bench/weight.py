@@ -84,14 +84,15 @@ def _rss_mib(pid: int) -> float:
 def backlog(*, quick: bool) -> Report:
     """The same work with 10,000 and with 1,000,000 changes waiting."""
     report = Report("backlog")
-    rounds, count, small, large = (1, 1000, 5000, 50_000) if quick else (4, 2500, 10_000, 1_000_000)
+    rounds, count, small, large = (1, 1000, 5000, 50_000) if quick else (5, 5000, 10_000, 1_000_000)
     runs: dict[int, list[dict[str, float]]] = {small: [], large: []}
     with scratch() as folder:
-        for size in runs:
-            syncd("fill", size, folder=folder / str(size))
-        for _ in range(rounds):
-            for size, seen in runs.items():
-                seen.append(syncd("backlog", count, folder=folder / str(size)))
+        syncd("fill", large, folder=folder / "large")
+        for number in range(rounds):
+            syncd("fill", small, folder=folder / f"small-{number}")
+            runs[small].append(syncd("backlog", count, folder=folder / f"small-{number}"))
+            # The large one is worked off further in every round, and stays large.
+            runs[large].append(syncd("backlog", count, folder=folder / "large"))
     report.figures = {str(size): seen for size, seen in runs.items()}
     pairs = list(zip(runs[large], runs[small], strict=True))
     report.ratio(

@@ -4,6 +4,7 @@ half a second is its default."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 from arq import create_pool, func
@@ -31,7 +32,9 @@ async def _opened(address: str, tally: Tally):
 async def _stopped(worker: Worker, task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    await worker.close()
+    # A job that had just begun is cancelled with the worker.
+    with contextlib.suppress(asyncio.CancelledError):
+        await worker.close()
 
 
 def enqueue(count: int, address: str) -> float:
