@@ -1,5 +1,6 @@
-# ruff: noqa: ARG002 - the contract names its parameters
 """A vendor that keeps nothing but counts and keys, and answers at once: what is measured is syncd."""
+
+# ruff: noqa: ARG002 - the contract names its parameters
 
 from __future__ import annotations
 
