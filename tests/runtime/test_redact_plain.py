@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from syncd.runtime import redact
 from syncd.runtime.redact import Redactor
 
-PIECES = st.sampled_from(["pat-", "na1-", "whsec_", "eyj", "v1a", "bearer", "password", "abcdef", "0123456789", ".", "-"])
+PIECES = st.sampled_from(
+    ["pat-", "na1-", "whsec_", "eyj", "v1a", "bearer", "password", "abcdef", "0123456789", ".", "-"]
+)
 TEXTS = st.one_of(st.from_regex(r"[a-z0-9_.-]{0,90}", fullmatch=True), st.lists(PIECES, max_size=12).map("".join))
 
 
