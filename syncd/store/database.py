@@ -128,11 +128,20 @@ class Database:
             result = await self._run(self._writer, lambda tx: _transaction(tx, unit))
         except StoreError as error:
             self.trouble = str(error)
+            await self._make_room(error)
             raise
         finally:
             self._turnstile.leave()
         self.trouble = ""
         return result
+
+    async def _make_room(self, error: StoreError) -> None:
+        """On a full disk the WAL may hold room that a checkpoint gives back; it is taken early then."""
+        full = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+        if full and self._writer is not None:
+            with contextlib.suppress(StoreError, sqlite3.Error):
+                # Fails where the file itself would have to grow; then only somebody else can make room.
+                await self._run(self._writer, lambda tx: tx.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
 
     async def read(self, query: Callable[[Tx], T]) -> T:
         """Run a query on the read-only connection, in one snapshot."""

@@ -42,6 +42,7 @@ async def test_the_status_tells_what_waits_fails_and_was_done(office: Office) ->
 
 
 async def test_the_status_says_when_the_state_file_takes_nothing(office: Office) -> None:
+    await office.captor.stop(1)
     office.rig.database.trouble = "/state: full"
 
     assert (await office.status()).notes == ["a remark", "/state: full"]

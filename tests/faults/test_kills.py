@@ -169,7 +169,7 @@ async def test_a_full_disk_answers_503_and_goes_on_by_itself_when_there_is_room(
     town = Town()
     state = town.folder / "state"
     state.mkdir(mode=0o700)
-    await run("mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", str(state))
+    await run("mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", str(state))
     try:
         await town.open()
         await town.customer("before")

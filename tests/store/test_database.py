@@ -268,3 +268,21 @@ async def test_urgent_units_go_first_but_never_shut_the_others_out(database: Dat
     await asyncio.gather(first, *rest)
 
     assert order == ["urgent 1", "patient 1", "urgent 2", "patient 2", "urgent 3"]
+
+
+async def test_a_full_disk_gives_back_what_the_wal_holds(database: Database) -> None:
+    """The same few pages, written again and again, fill a WAL but not the file."""
+    writer = database._writer
+    assert writer is not None
+    for number in range(300):
+        await database.write(lambda tx, n=number: books.set_meta(tx, [("k", f"{n}" * 500)]))  # type: ignore[misc]
+    grown = database.wal_bytes()
+    pages = await database.read(lambda tx: tx.execute("PRAGMA page_count").fetchone()[0])
+    await (await writer.execute(f"PRAGMA max_page_count={pages}")).close()
+    with pytest.raises(StoreUnavailableError, match="SQLITE_FULL"):
+        await database.write(lambda tx: books.set_meta(tx, [("big", "x" * 1_000_000)]))
+    assert database.trouble
+
+    assert database.wal_bytes() < grown
+    await database.write(lambda tx: books.set_meta(tx, [("k", "small")]))
+    assert database.trouble == ""
