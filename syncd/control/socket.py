@@ -11,6 +11,7 @@ import os
 import socket
 import stat
 import struct
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, cast
 
@@ -51,7 +52,7 @@ def peer_allowed(sock: Any) -> bool:
     return uid in (0, os.getuid())
 
 
-class _AsgiServer:
+class _AsgiServer(ABC):
     """Serves an ASGI app on a listening socket of any family, with uvicorn's protocol and without its signals."""
 
     protocol: type[HttpToolsProtocol] = HttpToolsProtocol
@@ -61,8 +62,9 @@ class _AsgiServer:
         self._server: asyncio.Server | None = None
         self._state = ServerState()
 
+    @abstractmethod
     def bind(self) -> socket.socket:
-        raise NotImplementedError
+        """A listening socket of the server's own. Raises :class:`ControlSocketError`."""
 
     async def start(self) -> None:
         if self._server is not None:
