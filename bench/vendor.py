@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from syncd.model.change import Lane
-from syncd.model.delivery import Outcome
+from syncd.model.delivery import Action, Outcome
 from syncd.model.mapping import ObjectMapping
-from syncd.systems.contract import Capabilities, Finding, Page, ReadResult, Snapshot, Verdict, Write
+from syncd.systems.contract import Abilities, Capabilities, Finding, Page, ReadResult, Snapshot, Verdict, Write
 
 
 @dataclass
@@ -35,10 +35,11 @@ class MemoryVendor:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(
-            write_batch=100, read_batch=100, ordered_versions=self.ordered_versions, webhooks=True, polls=frozenset(),
-            deletes_visible=True, keyed_creates=True,
-        )  # fmt: skip
+        return Capabilities(write_batch=100, read_batch=100, ordered_versions=self.ordered_versions)
+
+    def abilities(self, object_: str) -> Abilities:
+        del object_
+        return Abilities(actions=frozenset({Action.CREATE, Action.UPDATE}), keyed=True)
 
     async def open(self) -> None: ...
 

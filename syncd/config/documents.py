@@ -88,7 +88,7 @@ class MappingDocument:
     inherit: bool = True
     """``false``: start from nothing instead of from the standard mapping."""
     key_path: str = ""
-    write: tuple[Annotated[str, OneOf(tuple(one.value for one in Action))], ...] = ()
+    write: tuple[Annotated[str, OneOf((Action.CREATE.value, Action.UPDATE.value, Action.DELETE.value))], ...] = ()
     create_when: str = ""
     constants: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[str, FieldMappingDocument] = field(default_factory=dict)

@@ -120,7 +120,7 @@ class Captor:
     async def _schedule(self, mapping: ObjectMapping) -> None:
         system = self._flows.systems[mapping.connection]
         seconds = mapping.capture.poll_seconds
-        if seconds is not None and mapping.object in system.capabilities.polls:
+        if seconds is not None and system.abilities(mapping.object).polled():
             self._runs[mapping.name, "poll"] = Run(mapping.name, "poll", seconds)
             self._scheduler.add_job(
                 self._guard(partial(self._poll, mapping)), "interval", seconds=seconds, id=f"poll:{mapping.name}",

@@ -41,7 +41,7 @@ def streamed(flows: Flows) -> list[ObjectMapping]:
     return [
         one
         for one in flows.mappings
-        if one.capture.stream and one.object in flows.systems[one.connection].capabilities.streams
+        if one.capture.stream and flows.systems[one.connection].abilities(one.object).streamed()
     ]
 
 

@@ -38,6 +38,8 @@ class ChangeKind(StrEnum):
     HINT = "hint"
     """Something happened to the object: read it before folding. ``payload`` may be empty."""
     DELETED = "deleted"
+    ERASED = "erased"
+    """Deleted for privacy: what is stored of the person goes too."""
     MERGED = "merged"
     """``payload`` has ``into`` (the surviving id) and ``from`` (the absorbed ids)."""
     EDIT = "edit"

@@ -35,6 +35,9 @@ class Action(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    """Deleted, or archived where the vendor keeps what was deleted for a while."""
+    RESTORE = "restore"
+    """Bring back what was deleted, where the vendor can."""
 
 
 @dataclass(frozen=True, slots=True)

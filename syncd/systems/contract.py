@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
-from syncd.model.change import Change, Lane
+from syncd.model.change import Change, ChangeKind, Channel, Lane
 from syncd.model.delivery import Action, Outcome
 from syncd.model.failure import Failure
 from syncd.model.lens import Raw
@@ -93,6 +93,14 @@ class ChildrenWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversion:
+    """An object that becomes another one."""
+
+    object: str
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """One record's write. Creates are keyed: sending one twice has one effect."""
 
@@ -109,6 +117,8 @@ class Write:
     """What the vendor holds now as far as we know, by path; for systems that must know it to form an update."""
     relations: Sequence[RelationWrite] = ()
     children: Sequence[ChildrenWrite] = ()
+    converts: Conversion | None = None
+    """On a create: it is made by converting this object, where :attr:`Abilities.converts` names its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,24 +161,51 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
+    """What holds for every object of a connection. What holds for one kind of them: :class:`Abilities`."""
+
     write_batch: int
     """How many writes the engine should hand over at once."""
     read_batch: int
     ordered_versions: bool
     """Versions are integers that rise with every change, so an older one is stale."""
-    webhooks: bool
-    polls: frozenset[str]
-    """Objects that can be polled for changes."""
-    deletes_visible: bool
-    """Deletions can be seen by at least one capture."""
-    keyed_creates: bool
-    """A retried create cannot duplicate."""
-    streams: frozenset[str] = frozenset()
-    """Objects whose changes come over a stream that the vendor holds open; then the system is a
-    :class:`StreamingSystem`."""
     bulk_batch: int = 0
     """How many writes of the bulk lane the engine may hand over at once, where the vendor takes many in one job;
     0: no more than ``write_batch``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What can be done with one kind of object of a connection, and how its changes come to be known. The default is
+    an object the system knows nothing of."""
+
+    scans: bool = False
+    """All of them can be listed, for hydration."""
+    actions: frozenset[Action] = frozenset()
+    keyed: bool = False
+    """A create carries our record id: sending it twice has one effect, and :meth:`System.find` finds it."""
+    versioned: bool = False
+    """A write says which version it was computed against, and the vendor refuses a stale one."""
+    tells: Mapping[Channel, frozenset[ChangeKind]] = field(default_factory=dict)
+    """By which channels changes come, and which kinds each of them can tell: ``STATE`` (also creations and
+    restorations; a ``HINT`` counts as one), ``DELETED``, ``MERGED``, ``ERASED``."""
+    merges: bool = False
+    """Two of them can be merged into one: then the system is a :class:`MergingSystem`."""
+    converts: frozenset[str] = frozenset()
+    """Objects that become one of these by conversion (Salesforce: a Lead becomes a Contact). See
+    :attr:`Write.converts`."""
+    bulk: bool = False
+    """Many can be written in one job of the vendor's; see :attr:`Capabilities.bulk_batch`."""
+
+    def polled(self) -> bool:
+        return Channel.POLL in self.tells
+
+    def streamed(self) -> bool:
+        """Changes come over a stream that the vendor holds open: then the system is a :class:`StreamingSystem`."""
+        return Channel.STREAM in self.tells
+
+
+UNKNOWN: Final = Abilities()
+"""Of an object that the system knows nothing of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +249,10 @@ class System(Protocol):
 
     @property
     def capabilities(self) -> Capabilities: ...
+
+    def abilities(self, object_: str) -> Abilities:
+        """Of one kind of object; :data:`UNKNOWN` for one that the system does not know. Makes no call."""
+        ...
 
     async def open(self) -> None: ...
 
@@ -279,12 +320,65 @@ class Batch:
 
 @runtime_checkable
 class StreamingSystem(Protocol):
-    """A system that holds streams of changes open. See :attr:`Capabilities.streams`."""
+    """A system that holds streams of changes open. See :meth:`Abilities.streamed`."""
 
     def stream(self, mapping: ObjectMapping, cursor: str | None) -> AsyncIterator[Batch]:
         """Changes of the mapping's object from the cursor on, until the stream breaks: then it raises
         :class:`VendorError`, and is asked again with the newest staged cursor. The next batch is asked for only when
         the last one is staged. ``None`` starts at the present."""
+        ...
+
+
+@runtime_checkable
+class MergingSystem(Protocol):
+    """A system that can merge two objects of one kind into one. See :attr:`Abilities.merges`."""
+
+    async def merge(
+        self, mapping: ObjectMapping, survivor: str, absorbed: Sequence[str], lane: Lane
+    ) -> tuple[Verdict, ...]:
+        """Merge the absorbed into the survivor, all by vendor id: one verdict per absorbed one, in their order. A
+        verdict's ``external_id`` is the id that stands afterwards, which some vendors make anew. Cannot be undone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work that a vendor goes through by itself. Noted before anything of it can be applied."""
+
+    id: str
+    """What the system needs to find it again; opaque."""
+    object: str
+    keys: tuple[str, ...]
+    """The record ids of the writes in it."""
+
+
+class JobBook(Protocol):
+    """Where a system notes its jobs durably, so that one begun before a crash is gone on with, and not begun anew."""
+
+    async def begun(self, job: Job) -> None:
+        """Returns when it is safe. Called before anything of the job can be applied."""
+        ...
+
+    async def ended(self, job: Job) -> None:
+        """All its verdicts are known, and were handed over."""
+        ...
+
+
+class NoJobBook:
+    """Notes nothing: for tools that write nothing."""
+
+    async def begun(self, job: Job) -> None: ...
+
+    async def ended(self, job: Job) -> None: ...
+
+
+@runtime_checkable
+class JobSystem(Protocol):
+    """A system with bulk jobs. See :attr:`Abilities.bulk`."""
+
+    async def resume(self, mapping: ObjectMapping, job: Job, lane: Lane) -> Sequence[Verdict]:
+        """What became of a job that was noted before a restart: waits for it to end, and gives one verdict per key. A
+        job that never got all its rows is ended, and its verdicts say RETRY: nothing was applied."""
         ...
 
 

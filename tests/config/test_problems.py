@@ -82,7 +82,8 @@ def test_every_problem_has_its_line():
         ('[[mappings]]\nconnection = "crmm"\nobject = "contacts"',
          "mappings[0].connection: there is no such connection; did you mean crm? (given: 'crmm')"),
         ('[[mappings]]\nconnection = "crm"\nobject = "companies"',
-         "mappings[0]: needs an entity; known: cart, customer, order"),
+         ("mappings[0]: needs an entity; known: campaign, campaign_member, cart, channel, company, customer, lead, order, "
+         "price, price_list, price_tier, product, quote, role, role_grant, ticket, user")),
         ('[[mappings]]\nconnection = "crm"\nobject = "companies"\nentity = "custmer"',
          "mappings[0].entity: there is no such entity; did you mean customer? (given: 'custmer')"),
         ('[[mappings]]\nconnection = "crm"\nobject = "contacts"\nfields.fax = "fax"',

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from syncd.model.change import Lane
+from syncd.model.change import ChangeKind, Channel, Lane
 from syncd.model.delivery import Action, Outcome
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import Clock
 from syncd.systems.contract import (
+    Abilities,
     Capabilities,
     Finding,
     Page,
@@ -59,11 +60,12 @@ class MemorySystem:
             write_batch=self.write_batch,
             read_batch=100,
             ordered_versions=self.ordered_versions,
-            webhooks=True,
-            polls=frozenset({"customers", "carts", "contacts", "deals", "orders"}),
-            deletes_visible=True,
-            keyed_creates=True,
         )
+
+    def abilities(self, object_: str) -> Abilities:
+        news = frozenset({ChangeKind.STATE, ChangeKind.DELETED})
+        tells = {Channel.POLL: news, Channel.WEBHOOK: news}
+        return Abilities(scans=True, actions=frozenset({Action.CREATE, Action.UPDATE}), keyed=True, tells=tells)
 
     async def open(self) -> None: ...
 

@@ -19,7 +19,7 @@ from syncd.model.mapping import Capture, ObjectMapping
 from syncd.runtime.clock import SystemClock, World
 from syncd.runtime.metrics import Metrics
 from syncd.store import books, changes
-from syncd.systems.contract import Batch, Capabilities, Gap, Snapshot, VendorError, Verdict, Write
+from syncd.systems.contract import Abilities, Batch, Capabilities, Gap, Snapshot, VendorError, Verdict, Write
 from tests.engine.memory import MemorySystem
 from tests.engine.rig import Rig
 
@@ -35,7 +35,12 @@ class StreamingMemory(MemorySystem):
 
     @property
     def capabilities(self) -> Capabilities:
-        return replace(super().capabilities, streams=frozenset({"contacts"}), bulk_batch=self.bulk)
+        return replace(super().capabilities, bulk_batch=self.bulk)
+
+    def abilities(self, object_: str) -> Abilities:
+        known = super().abilities(object_)
+        streamed = {Channel.STREAM: frozenset({ChangeKind.STATE})} if object_ == "contacts" else {}
+        return replace(known, tells={**known.tells, **streamed})
 
     async def stream(self, mapping: ObjectMapping, cursor: str | None) -> AsyncIterator[Batch]:
         self.asked.append(cursor)

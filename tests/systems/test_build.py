@@ -8,7 +8,7 @@ from syncd.budget.configured import budget_settings
 from syncd.budget.spec import STANDARD, specs_for
 from syncd.config.connections import WINDOWS
 from syncd.config.secrets import secret_needs
-from syncd.model.change import Lane
+from syncd.model.change import Channel, Lane
 from syncd.runtime.clock import World
 from syncd.runtime.secret import Secret
 from syncd.systems.build import MissingSecret, build_system
@@ -49,7 +49,7 @@ def test_an_oauth_app_and_webhooks_need_more():
     text = 'auth = "oauth"\nclient_id = "x"\n[intake]\npublic_url = "https://sync.example.com"\n'
     secrets = {"client_secret": Secret("new"), "refresh_token": Secret("r"), "previous_client_secret": Secret("old")}
     system = build_system(read(text).connections["crm"], secrets, Free(), World())
-    assert system.capabilities.webhooks
+    assert Channel.WEBHOOK in system.abilities("contacts").tells
 
 
 def test_which_secrets_are_needed_follows_from_the_configuration():

@@ -7,7 +7,7 @@ from typing import Final
 
 import httpx
 
-from syncd.model.change import Change, Lane
+from syncd.model.change import Change, ChangeKind, Channel, Lane
 from syncd.model.delivery import Action, Outcome
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
@@ -25,6 +25,8 @@ from syncd.systems.bigcommerce.settings import Settings
 from syncd.systems.bigcommerce.webhooks import BigcommerceWebhooks
 from syncd.systems.bigcommerce.write import Writer
 from syncd.systems.contract import (
+    UNKNOWN,
+    Abilities,
     Capabilities,
     Finding,
     Page,
@@ -72,13 +74,19 @@ class Bigcommerce:
             read_batch=READ_BATCH,
             # Nothing here counts versions, except carts, which are not written.
             ordered_versions=False,
-            webhooks=self._hooks.wanted,
-            polls=frozenset(OBJECTS),
-            # A poll never shows a deletion; only a webhook tells.
-            deletes_visible=self._hooks.wanted,
-            # There are no keys, but customers, and users of companies, have unique e-mail addresses.
-            keyed_creates=True,
         )
+
+    def abilities(self, object_: str) -> Abilities:
+        if object_ not in OBJECTS:
+            return UNKNOWN
+        tells = {Channel.POLL: frozenset({ChangeKind.STATE})}
+        if self._hooks.wanted:
+            # A poll never shows a deletion; only a webhook tells.
+            tells[Channel.WEBHOOK] = frozenset({ChangeKind.STATE, ChangeKind.DELETED})
+        writable = object_ in WRITABLE
+        actions = frozenset({Action.CREATE, Action.UPDATE}) if writable else frozenset()
+        # There are no keys, but customers, and users of companies, have unique e-mail addresses.
+        return Abilities(scans=object_ != "carts", actions=actions, keyed=writable, tells=tells)
 
     async def open(self) -> None:
         self._client.open()

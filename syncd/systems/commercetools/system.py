@@ -7,13 +7,17 @@ from typing import Final
 
 import httpx
 
-from syncd.model.change import Lane
+from syncd.model.change import ChangeKind, Channel, Lane
+from syncd.model.delivery import Action
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.systems.commercetools import capture, check, provision, read, write
 from syncd.systems.commercetools.client import Client
+from syncd.systems.commercetools.resources import RESOURCES
 from syncd.systems.commercetools.settings import CommercetoolsSettings
 from syncd.systems.contract import (
+    UNKNOWN,
+    Abilities,
     Capabilities,
     Finding,
     Page,
@@ -30,11 +34,6 @@ CAPABILITIES: Final = Capabilities(
     write_batch=50,
     read_batch=500,
     ordered_versions=True,
-    webhooks=False,
-    polls=frozenset({"customers", "carts", "orders"}),
-    # A poll never shows a deletion.
-    deletes_visible=False,
-    keyed_creates=True,
 )
 
 
@@ -60,6 +59,16 @@ class CommercetoolsSystem:
     @property
     def capabilities(self) -> Capabilities:
         return CAPABILITIES
+
+    def abilities(self, object_: str) -> Abilities:
+        resource = RESOURCES.get(object_)
+        if resource is None:
+            return UNKNOWN
+        # A poll never shows a deletion; the vendor's messages do, where they are handed on.
+        tells = {Channel.POLL: frozenset({ChangeKind.STATE})}
+        tells[Channel.EVENT] = frozenset({ChangeKind.STATE, ChangeKind.DELETED})
+        actions = frozenset({Action.CREATE, Action.UPDATE}) if resource.writable else frozenset()
+        return Abilities(scans=True, actions=actions, keyed=resource.keyed, versioned=True, tells=tells)
 
     async def open(self) -> None:
         self._client.open()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 import httpx
 
-from syncd.model.change import Change, Lane
+from syncd.model.change import Change, ChangeKind, Channel, Lane
+from syncd.model.delivery import Action
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.systems.contract import (
+    UNKNOWN,
+    Abilities,
     Capabilities,
     Finding,
     OutOfBudgetError,
@@ -37,6 +41,8 @@ from syncd.systems.hubspot.settings import BATCH, Paths, Settings
 from syncd.systems.hubspot.vitals import Vitals
 from syncd.systems.hubspot.webhooks import HubSpotWebhooks
 from syncd.systems.hubspot.write import Writer
+
+WEBHOOKS_TELL: Final = frozenset({ChangeKind.STATE, ChangeKind.DELETED, ChangeKind.MERGED})
 
 
 @contextmanager
@@ -86,17 +92,16 @@ class HubSpot:
 
     @property
     def capabilities(self) -> Capabilities:
-        webhooks = bool(self._settings.webhook_secrets)
-        return Capabilities(
-            write_batch=BATCH,
-            read_batch=BATCH,
-            ordered_versions=False,
-            webhooks=webhooks,
-            polls=POLLED,
+        return Capabilities(write_batch=BATCH, read_batch=BATCH, ordered_versions=False)
+
+    def abilities(self, object_: str) -> Abilities:
+        if object_ not in POLLED:
+            return UNKNOWN
+        tells = {Channel.POLL: frozenset({ChangeKind.STATE})}
+        if self._settings.webhook_secrets:
             # Search and lists never show what was archived; only a webhook tells.
-            deletes_visible=webhooks,
-            keyed_creates=True,
-        )
+            tells[Channel.WEBHOOK] = WEBHOOKS_TELL
+        return Abilities(scans=True, actions=frozenset({Action.CREATE, Action.UPDATE}), keyed=True, tells=tells)
 
     async def open(self) -> None:
         await self._client.open()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Final
 
 import httpx
 
-from syncd.model.change import Lane
+from syncd.model.change import ChangeKind, Channel, Lane
+from syncd.model.delivery import Action
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.systems.contract import (
+    Abilities,
     Batch,
     Capabilities,
     Finding,
@@ -41,11 +44,8 @@ BULK_WRITES = 10_000
 """Writes that one Bulk job takes from the engine: one of the vendor's own slices."""
 
 
-class _Every(frozenset[str]):
-    """Any object: which ones there are, the org alone knows."""
-
-    def __contains__(self, thing: object) -> bool:
-        return isinstance(thing, str)
+POLLS_TELL: Final = frozenset({ChangeKind.STATE, ChangeKind.DELETED})
+STREAMS_TELL: Final = frozenset({ChangeKind.STATE, ChangeKind.DELETED})
 
 
 class Salesforce:
@@ -92,12 +92,18 @@ class Salesforce:
             write_batch=COLLECTION,
             read_batch=RETRIEVE,
             ordered_versions=False,
-            webhooks=False,
-            polls=_Every(),
-            deletes_visible=True,
-            keyed_creates=True,
-            streams=_Every(),
             bulk_batch=BULK_WRITES,
+        )
+
+    def abilities(self, object_: str) -> Abilities:
+        """The same for every object: which ones there are, the org alone knows."""
+        del object_
+        return Abilities(
+            scans=True,
+            actions=frozenset({Action.CREATE, Action.UPDATE}),
+            keyed=True,
+            tells={Channel.POLL: POLLS_TELL, Channel.STREAM: STREAMS_TELL},
+            bulk=True,
         )
 
     async def open(self) -> None:

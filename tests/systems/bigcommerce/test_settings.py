@@ -8,6 +8,7 @@ import pytest
 
 from syncd.config import ConfigurationError, loads
 from syncd.config.secrets import secret_needs
+from syncd.model.change import Channel
 from syncd.runtime.clock import ManualClock, World
 from syncd.runtime.secret import Secret
 from syncd.systems.bigcommerce.system import Bigcommerce
@@ -41,7 +42,7 @@ def test_a_store_that_can_reach_us_sends_webhooks_to_its_connection_and_needs_a_
     secrets = {"access_token": Secret("t"), "webhook_secret": Secret("s"), "previous_webhook_secret": Secret("o")}
     system = build_system(configuration.connections["shop"], secrets, FreePayer(), WORLD)
     assert isinstance(system, Bigcommerce)
-    assert system.capabilities.webhooks
+    assert Channel.WEBHOOK in system.abilities("customers").tells
     assert system._settings.webhook_url == "https://sync.example.com/v1/webhooks/shop"
     assert len(system._settings.webhook_secrets) == 2
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from syncd.model.change import Lane
+from syncd.model.change import ChangeKind, Channel, Lane
 from syncd.model.delivery import Action
 from syncd.runtime.secret import Secret
 from syncd.sandbox.bigcommerce import LimitSettings
 from syncd.systems.bigcommerce.settings import Settings, SettingsError
-from syncd.systems.contract import Finding, Severity, System, WebhookSource
+from syncd.systems.contract import UNKNOWN, Finding, Severity, System, WebhookSource
 
 from .support import CARTS, COMPANIES, CUSTOMERS, HOOK, ORDERS, Shop, polled, update
 
@@ -31,11 +31,12 @@ async def test_the_system_is_what_the_engine_asks_for(shop: Shop) -> None:
     system = await shop.connect()
     as_system: System = system
     assert isinstance(system, WebhookSource)
-    assert as_system.capabilities.webhooks
-    assert as_system.capabilities.polls == {"customers", "carts", "orders", "companies", "users"}
+    for object_ in ("customers", "carts", "orders", "companies", "users"):
+        assert ChangeKind.DELETED in as_system.abilities(object_).tells[Channel.WEBHOOK]
+        assert as_system.abilities(object_).polled()
+    assert as_system.abilities("nothing-of-theirs") == UNKNOWN
     deaf = await shop.connect(webhook_url="")
-    assert not deaf.capabilities.webhooks
-    assert not deaf.capabilities.deletes_visible
+    assert set(deaf.abilities("customers").tells) == {Channel.POLL}
     await system.close()
     await system.close()
 

@@ -107,7 +107,7 @@ def test_a_connection_is_built_from_its_settings_and_calls_nobody(changes: Any, 
     )
     assert system.connection == "crm"
     assert isinstance(system, StreamingSystem)
-    assert "Contact" in system.capabilities.streams
+    assert system.abilities("Contact").streamed()
     assert system.capabilities.bulk_batch > system.capabilities.write_batch
     assert "hunter2" not in f"{system!r} {vars(system)!r}"
     with pytest.raises(MissingSecret):
