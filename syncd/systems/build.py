@@ -15,7 +15,7 @@ from syncd.config.models import (
 from syncd.model.change import Change
 from syncd.runtime.clock import World
 from syncd.runtime.secret import Secret
-from syncd.systems.contract import Payer, System
+from syncd.systems.contract import JobBook, Payer, System
 
 Keep = Callable[[str, Secret], Awaitable[object]]
 """Stores a secret of the connection durably, by name; returns when it is safe."""
@@ -43,12 +43,15 @@ def build_system(
     world: World,
     *,
     keep: Keep | None = None,
+    jobs: JobBook | None = None,
 ) -> System:
     """The system of a connection, closed. ``secrets`` are the connection's, by name (see
-    :func:`syncd.config.secrets.connection_needs`). ``keep`` stores secrets that the vendor rotates.
+    :func:`syncd.config.secrets.connection_needs`). ``keep`` stores secrets that the vendor rotates; ``jobs`` is where
+    its bulk jobs are noted, ``None`` for tools that begin none.
 
     Raises :class:`MissingSecret`.
     """
+    del jobs  # every system that begins jobs takes it from here
 
     def needed(name: str) -> Secret:
         found = secrets.get(name)
