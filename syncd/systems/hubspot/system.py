@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
 
 import httpx
 
-from syncd.model.change import Change, ChangeKind, Channel, Lane
+from syncd.model.change import Change, Lane
 from syncd.model.delivery import Action
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
@@ -30,6 +29,7 @@ from syncd.systems.contract import (
 from syncd.systems.hubspot.auth import Auth, Keep
 from syncd.systems.hubspot.batch import out_of_budget
 from syncd.systems.hubspot.capture import Capture
+from syncd.systems.hubspot.channels import tells
 from syncd.systems.hubspot.check import Checker
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.objects import POLLED
@@ -41,8 +41,6 @@ from syncd.systems.hubspot.settings import BATCH, Paths, Settings
 from syncd.systems.hubspot.vitals import Vitals
 from syncd.systems.hubspot.webhooks import HubSpotWebhooks
 from syncd.systems.hubspot.write import Writer
-
-WEBHOOKS_TELL: Final = frozenset({ChangeKind.STATE, ChangeKind.DELETED, ChangeKind.MERGED})
 
 
 @contextmanager
@@ -97,11 +95,8 @@ class HubSpot:
     def abilities(self, object_: str) -> Abilities:
         if object_ not in POLLED:
             return UNKNOWN
-        tells = {Channel.POLL: frozenset({ChangeKind.STATE})}
-        if self._settings.webhook_secrets:
-            # Search and lists never show what was archived; only a webhook tells.
-            tells[Channel.WEBHOOK] = WEBHOOKS_TELL
-        return Abilities(scans=True, actions=frozenset({Action.CREATE, Action.UPDATE}), keyed=True, tells=tells)
+        actions = frozenset({Action.CREATE, Action.UPDATE})
+        return Abilities(scans=True, actions=actions, keyed=True, tells=tells(self._settings, object_))
 
     async def open(self) -> None:
         await self._client.open()

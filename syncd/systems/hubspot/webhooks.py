@@ -111,7 +111,7 @@ class HubSpotWebhooks:
         object_, verb = _subject(event)
         payload: dict[str, Any]
         if verb in _HINTS:
-            external_id = _id(event.get("objectId")) or _id(event.get("fromObjectId"))
+            external_id = object_id(event.get("objectId")) or object_id(event.get("fromObjectId"))
             kind, payload = ChangeKind.HINT, {"event": dict(event)}
             if isinstance(event.get("propertyName"), str):
                 # What the event tells of the object: an echo of our own write is known by it, without a read.
@@ -119,10 +119,12 @@ class HubSpotWebhooks:
             elif verb == "creation":
                 payload["created"] = True
         elif verb in {"deletion", "privacyDeletion"}:
-            external_id = _id(event.get("objectId"))
-            kind, payload = ChangeKind.DELETED, dict(event)
+            # The vendor tells both of a privacy deletion, in any order.
+            external_id = object_id(event.get("objectId"))
+            kind = ChangeKind.ERASED if verb == "privacyDeletion" else ChangeKind.DELETED
+            payload = dict(event)
         elif verb == "merge":
-            external_id, absorbed = _merge(event)
+            external_id, absorbed = merged_ids(event)
             kind, payload = ChangeKind.MERGED, {"into": external_id, "from": absorbed, "event": dict(event)}
         else:
             return self._opaque(event, "the subscription type is not known", request)
@@ -185,23 +187,23 @@ def _subject(event: Mapping[str, Any]) -> tuple[str, str]:
     """Object name and what happened to it."""
     noun, _, verb = str(event.get("subscriptionType") or event.get("eventType") or "").partition(".")
     if noun == "object":
-        type_id = str(event.get("objectTypeId") or "")
+        type_id = str(event.get("objectTypeId") or event.get("fromObjectTypeId") or "")
         return TYPE_IDS.get(type_id, type_id), verb
     return SINGULAR.get(noun, ""), verb
 
 
-def _merge(event: Mapping[str, Any]) -> tuple[str, list[str]]:
+def merged_ids(event: Mapping[str, Any]) -> tuple[str, list[str]]:
     """The surviving id and the absorbed ones. Newer accounts make a new object of a merge, older ones keep the
     primary; where a new one is named, the primary is absorbed too."""
-    primary, fresh = _id(event.get("primaryObjectId")), _id(event.get("newObjectId"))
+    primary, fresh = object_id(event.get("primaryObjectId")), object_id(event.get("newObjectId"))
     merged = event.get("mergedObjectIds")
-    absorbed = [found for one in (merged if isinstance(merged, list) else ()) if (found := _id(one))]
-    into = fresh or primary or _id(event.get("objectId"))
+    absorbed = [found for one in (merged if isinstance(merged, list) else ()) if (found := object_id(one))]
+    into = fresh or primary or object_id(event.get("objectId"))
     everyone: Iterable[str] = (primary, *absorbed)
     return into, [one for one in dict.fromkeys(everyone) if one and one != into]
 
 
-def _id(value: Any) -> str:
+def object_id(value: Any) -> str:
     """Digits, as a number or as text; anything else is no id."""
     if isinstance(value, bool):
         return ""

@@ -82,8 +82,10 @@ def test_a_hint_tells_the_property_it_speaks_of_so_that_an_echo_is_known_without
         ({"subscriptionType": "object.creation", "objectTypeId": "0-123", "objectId": 5}, "orders", "5", ChangeKind.HINT),
         ({"subscriptionType": "object.deletion", "objectTypeId": "2-77", "objectId": 5}, "2-77", "5", ChangeKind.DELETED),
         ({"subscriptionType": "contact.deletion", "objectId": 5}, "contacts", "5", ChangeKind.DELETED),
-        ({"subscriptionType": "contact.privacyDeletion", "objectId": 5}, "contacts", "5", ChangeKind.DELETED),
+        ({"subscriptionType": "contact.privacyDeletion", "objectId": 5}, "contacts", "5", ChangeKind.ERASED),
         ({"subscriptionType": "deal.associationChange", "fromObjectId": 5, "toObjectId": 6}, "deals", "5", ChangeKind.HINT),
+        ({"subscriptionType": "object.associationChange", "fromObjectTypeId": "2-77", "fromObjectId": 5, "toObjectId": 6}, "2-77", "5", ChangeKind.HINT),
+        ({"subscriptionType": "object.restore", "objectTypeId": "2-77", "objectId": 5}, "2-77", "5", ChangeKind.HINT),
     ],
 )  # fmt: skip
 def test_what_happened_is_told_by_the_subscription(event, object_, external_id, kind):

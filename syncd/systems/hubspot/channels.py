@@ -1,0 +1,22 @@
+"""By which channels the changes of an object come to be known, and which kinds of change each can tell. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from syncd.model.change import ChangeKind, Channel
+from syncd.systems.hubspot.settings import Settings
+
+ALWAYS: Final = frozenset({ChangeKind.STATE, ChangeKind.DELETED, ChangeKind.MERGED})
+ERASABLE: Final = frozenset({"contacts"})
+"""Objects of which the vendor tells a privacy deletion; of others it is a deletion like any."""
+
+
+def tells(settings: Settings, object_: str) -> Mapping[Channel, frozenset[ChangeKind]]:
+    """Search and lists never show what was archived or merged away: only webhooks and the journal tell."""
+    told = ALWAYS | {ChangeKind.ERASED} if object_ in ERASABLE else ALWAYS
+    channels = {Channel.POLL: frozenset({ChangeKind.STATE})}
+    if settings.webhook_secrets:
+        channels[Channel.WEBHOOK] = told
+    return channels
