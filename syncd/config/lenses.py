@@ -22,8 +22,10 @@ from syncd.model.lens import (
     MoneyPair,
     Plain,
     Prefixed,
+    PriceTiers,
     ReferenceId,
     ReferenceKey,
+    Rows,
     Stringly,
 )
 from syncd.model.value import FieldType
@@ -84,6 +86,13 @@ def _choice(arguments: Arguments) -> Lens:
         raise LensProblem("two of our choices share one of the vendor's; the way back would be lost", "table") from None
 
 
+def _rows(arguments: Arguments) -> Lens:
+    members = {name: _text(arguments, name) for name in arguments.keys() - {"key"}}
+    if members and not arguments.get("key"):
+        raise LensProblem("needs key = ..., the member of a row that names it")
+    return Rows(_text(arguments, "key", ""), members)
+
+
 def _locales(arguments: Arguments) -> tuple[str, ...]:
     locales = arguments.get("locales", ["en"])
     if not isinstance(locales, list | tuple) or not locales or not all(isinstance(one, str) for one in locales):
@@ -103,6 +112,7 @@ class _Kind:
 
 _MONEY = frozenset({FieldType.MONEY})
 _WORDS = frozenset({FieldType.TEXT, FieldType.CHOICE, FieldType.EMAIL, FieldType.PHONE})
+_ITEMS = frozenset({FieldType.ITEMS})
 _LINKS = frozenset({FieldType.REFERENCE, FieldType.CHOICE, FieldType.TEXT})
 
 _KINDS: Final[Mapping[str, _Kind]] = {
@@ -117,10 +127,10 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "prefixed": _Kind(lambda a, _: Prefixed(_text(a, "prefix")), _WORDS, frozenset({"prefix"})),
     "reference_key": _Kind(lambda a, _: ReferenceKey(_text(a, "type_id")), _LINKS, frozenset({"type_id"})),
     "reference_id": _Kind(lambda a, _: ReferenceId(_text(a, "type_id")), _LINKS, frozenset({"type_id"})),
-    "items": _Kind(lambda _, kind: Plain(kind), frozenset({FieldType.ITEMS}), read_only=True),
-    "line_items": _Kind(
-        lambda a, _: LineItems(_locales(a)), frozenset({FieldType.ITEMS}), frozenset({"locales"}), read_only=True
-    ),
+    "items": _Kind(lambda _, kind: Plain(kind), _ITEMS, read_only=True),
+    "line_items": _Kind(lambda a, _: LineItems(_locales(a)), _ITEMS, frozenset({"locales"}), read_only=True),
+    "rows": _Kind(lambda a, _: _rows(a), _ITEMS, frozenset({"key", *ITEM_FIELDS.keys()})),
+    "price_tiers": _Kind(lambda _a, _k: PriceTiers(), _ITEMS),
 }
 NAMES: Final = frozenset({*_KINDS, "first_of", "money"})
 

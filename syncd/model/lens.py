@@ -12,7 +12,7 @@ commercetools' are objects. A lens raises :class:`LensError` for what it cannot 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -286,3 +286,77 @@ class LineItems:
     def encode(self, value: Value) -> tuple[Raw, ...]:
         del value
         raise LensError("line items are read from the shop, never written to it")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A vendor's list as items (a role's permissions): texts by themselves, or rows of which one member is the key."""
+
+    key: str = ""
+    """The member of a row that is the item's key; empty: the list is of texts."""
+    members: Mapping[str, str] = field(default_factory=dict)
+    """Further fields of an item, and the members of a row that hold them: texts and whole numbers."""
+    name: str = "rows"
+
+    def decode(self, *raw: Raw) -> Value:
+        return _items("rows", raw[0], self._item)
+
+    def _item(self, row: Any) -> dict[str, Value]:
+        if not self.key:
+            return {"key": row}
+        held = {name: row[member] for name, member in self.members.items() if row.get(member) is not None}
+        if not all(isinstance(one, str | int) for one in held.values()):
+            raise TypeError("a member is neither text nor a whole number")
+        return {"key": row[self.key], **held}
+
+    def encode(self, value: Value) -> tuple[Raw, ...]:
+        if value is None:
+            return (None,)
+        if not self.key:
+            return ([item["key"] for item in value],)
+        return ([
+            {self.key: item["key"], **{member: item[name] for name, member in self.members.items() if name in item}}
+            for item in value
+        ],)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTiers:
+    """Prices that depend on the quantity, as items: the key and ``quantity`` are the least quantity, ``price`` is that
+    of one piece. Rows have ``quantity_min``, ``price`` and ``currency``; what is written also says up to which
+    quantity a row holds (``quantity_max``, 0: without end)."""
+
+    name: str = "price_tiers"
+
+    def decode(self, *raw: Raw) -> Value:
+        return _items("price tiers", raw[0], self._item)
+
+    def _item(self, row: Mapping[str, Any]) -> dict[str, Value]:
+        quantity = int(row["quantity_min"])
+        return {"key": str(quantity), "quantity": quantity, "price": money(row["price"], row["currency"])}
+
+    def encode(self, value: Value) -> tuple[Raw, ...]:
+        if value is None:
+            return (None,)
+        try:
+            tiers = sorted(
+                (int(item["quantity"]), item["price"]["amount"], item["price"]["currency"]) for item in value
+            )
+        except (KeyError, TypeError, ValueError):
+            raise LensError("price tiers: every item needs a quantity and a price") from None
+        ends = [*(quantity - 1 for quantity, _, _ in tiers[1:]), 0][: len(tiers)]
+        return ([
+            {"quantity_min": quantity, "quantity_max": end, "price": amount, "currency": currency}
+            for (quantity, amount, currency), end in zip(tiers, ends, strict=True)
+        ],)  # fmt: skip
+
+
+def _items(what: str, raw: Raw, item: Callable[[Any], dict[str, Value]]) -> Value:
+    if raw is None:
+        return None
+    if not isinstance(raw, list):
+        raise LensError(f"{what}: expected a list, got {type(raw).__name__}")
+    try:
+        return canonical(FieldType.ITEMS, [item(row) for row in raw])
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise LensError(f"{what}: {error!r}") from None

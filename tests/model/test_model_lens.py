@@ -14,8 +14,10 @@ from syncd.model.lens import (
     MoneyPair,
     Plain,
     Prefixed,
+    PriceTiers,
     ReferenceId,
     ReferenceKey,
+    Rows,
     Stringly,
 )
 from syncd.model.value import FieldType, canonical, instant_from_ms, money_from_minor
@@ -35,6 +37,14 @@ VALUES = {
     FieldType.CHOICE: TEXTS,
     FieldType.REFERENCE: TEXTS,
 }
+
+
+def items(one):
+    return st.lists(one, max_size=5, unique_by=lambda item: item["key"]).map(
+        lambda many: canonical(FieldType.ITEMS, many)
+    )
+
+
 TIERS = Choice({"gold": "TIER_1", "silver": "TIER_2"})
 
 LENSES = [
@@ -49,6 +59,22 @@ LENSES = [
     pytest.param(Prefixed("Abandoned Cart: "), TEXTS, id="prefixed"),
     pytest.param(ReferenceKey("customer-group"), TEXTS, id="reference-key"),
     pytest.param(ReferenceId("customer"), TEXTS, id="reference-id"),
+    pytest.param(Rows(), items(st.fixed_dictionaries({"key": TEXTS})), id="rows-of-texts"),
+    pytest.param(
+        Rows("key", {"quantity": "amount"}),
+        items(st.fixed_dictionaries({"key": TEXTS}, optional={"quantity": st.integers()})),
+        id="rows",
+    ),
+    pytest.param(
+        PriceTiers(),
+        st.dictionaries(st.integers(1, 10**6), MONEY, max_size=5).map(
+            lambda prices: canonical(
+                FieldType.ITEMS,
+                [{"key": str(least), "quantity": least, "price": price} for least, price in prices.items()],
+            )
+        ),
+        id="price-tiers",
+    ),
 ]
 
 RAW = st.recursive(
@@ -58,7 +84,7 @@ RAW = st.recursive(
     | st.dictionaries(
         st.sampled_from([
             "centAmount", "currencyCode", "fractionDigits", "preciseAmount", "key", "obj", "id", "name", "variant", "sku",
-            "quantity", "price", "value", "amount", "currency",
+            "quantity", "price", "value", "amount", "currency", "quantity_min",
         ]),
         inner, max_size=6,
     ),
@@ -175,3 +201,13 @@ def test_instants_come_as_text_or_as_milliseconds():
     assert Stringly(FieldType.INSTANT).decode("1793606400000") == Stringly(FieldType.INSTANT).decode(
         "2026-11-02T08:00:00Z"
     )
+
+
+def test_price_tiers_say_up_to_which_quantity_they_hold():
+    tiers = [
+        {"key": one, "quantity": int(one), "price": {"amount": "9.50", "currency": "EUR"}} for one in ("100", "20")
+    ]
+    (rows,) = PriceTiers().encode(tiers)
+    assert [(one["quantity_min"], one["quantity_max"]) for one in rows] == [(20, 99), (100, 0)]
+    with pytest.raises(LensError):
+        PriceTiers().encode([{"key": "1"}])
