@@ -9,7 +9,7 @@ import signal
 import socket
 import sqlite3
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol
@@ -27,6 +27,7 @@ from syncd.control.messages import WindowLine
 from syncd.control.socket import ControlSocket, ControlSocketError, OpsServer
 from syncd.control.status import Standing, StatusBoard
 from syncd.credentials import CredentialError, Credentials, open_credentials
+from syncd.engine import jobs
 from syncd.engine.capture import Captor
 from syncd.engine.courier import Courier
 from syncd.engine.flows import Flows
@@ -34,6 +35,7 @@ from syncd.engine.folder import Folder
 from syncd.engine.health import Health
 from syncd.engine.housekeeping import Housekeeping, Retention
 from syncd.engine.idle import IdleWatch
+from syncd.engine.jobs import DurableJobBook
 from syncd.engine.reader import Reader
 from syncd.engine.signals import Signals
 from syncd.engine.stream import Streamer, streamed
@@ -48,6 +50,7 @@ from syncd.runtime.secret import Secret
 from syncd.store import books, deliveries
 from syncd.store.database import Database, Tx
 from syncd.store.errors import StoreError
+from syncd.store.jobs import Noted
 from syncd.systems.build import MissingSecret, build_system
 from syncd.systems.contract import Call, System
 
@@ -129,11 +132,16 @@ class Daemon:
         self._closers.append(self.database.close)
         self.metrics = Metrics(clock)
         self.signals = Signals(clock)
-        standing = await self.database.write(lambda tx: _found(tx, self.world.new_id(), clock.now_ms()))
+        standing = await self.database.write(
+            partial(_found, new_id=self.world.new_id(), now=clock.now_ms(), connections=list(settings.connections))
+        )
         self.health = Health(settings.connections, clock, self.signals, self._pressure)
         self.health.paused = frozenset(standing.paused)
         if standing.recovered:
             _log.warning("daemon.recovered", deliveries=standing.recovered)
+        if standing.left:
+            _log.warning("daemon.jobs_left", jobs=len(standing.left))
+        self._left = standing.left
         systems = await self._systems()
         self.flows = Flows(
             settings.entities, settings.mappings, systems, cart_idle_ms=int(settings.carts.idle * 1000),
@@ -174,8 +182,9 @@ class Daemon:
             await budget.open()
             self._closers.append(budget.close)
             system = build_system(
-                connection, secrets, Metered(budget, self.metrics), self.world, keep=partial(self.credentials.set, name)
-            )
+                connection, secrets, Metered(budget, self.metrics), self.world,
+                keep=partial(self.credentials.set, name), jobs=DurableJobBook(name, self.database, self.world),
+            )  # fmt: skip
             await system.open()
             self._closers.append(system.close)
             self._budgets[name], systems[name] = budget, system
@@ -187,7 +196,9 @@ class Daemon:
         parts: list[Part] = [Folder(**shared)]
         for name in systems:
             parts.append(Reader(name, **shared))
-            parts += [Courier(name, number, **shared) for number in range(1, COURIERS + 1)]
+            left = [one for one in self._left if one.connection == name]
+            parts.append(Courier(name, 1, left=left, **shared))
+            parts += [Courier(name, number, **shared) for number in range(2, COURIERS + 1)]
         parts += [Streamer(mapping, **shared) for mapping in streamed(self.flows)]
         retention = Retention(
             settings.retention.changes / DAY, settings.retention.attempts / DAY, settings.retention.history / DAY
@@ -280,14 +291,17 @@ class _Found:
     instance: str
     paused: set[str]
     recovered: int
+    left: Sequence[Noted]
 
 
-def _found(tx: Tx, new_id: str, now: int) -> _Found:
-    """What the state file says at the start; whatever was being sent when syncd ended is unknown now."""
+def _found(tx: Tx, new_id: str, now: int, connections: Sequence[str]) -> _Found:
+    """What the state file says at the start; whatever was being sent when syncd ended is unknown now, save what is in
+    a job that its vendor can tell of."""
     known = books.meta(tx)
     instance = known.get("instance") or new_id[:8]
     books.set_meta(tx, [("instance", instance), ("started_at", str(now)), ("version", __version__)])
-    return _Found(instance, books.pauses(tx), deliveries.recover(tx))
+    left = jobs.left(tx, connections)
+    return _Found(instance, books.pauses(tx), deliveries.recover(tx), left)
 
 
 def _notify(state: str) -> None:

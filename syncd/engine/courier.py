@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from syncd.engine import deliver
+from syncd.engine import deliver, jobs
 from syncd.engine.deliver import Batch, Settled
 from syncd.engine.flows import Flows
 from syncd.engine.health import Health
@@ -19,7 +19,8 @@ from syncd.runtime.metrics import Metrics
 from syncd.store import deliveries, links
 from syncd.store.database import Database, Tx
 from syncd.store.errors import StoreUnavailableError
-from syncd.systems.contract import Snapshot, VendorError, Verdict
+from syncd.store.jobs import Noted, give_up
+from syncd.systems.contract import Job, JobSystem, OutOfBudgetError, Snapshot, VendorError, Verdict
 
 LINGER_SECONDS = 0.25
 """While more is staged than one fold takes, a delivery may wait this long for company: one call for a hundred."""
@@ -27,6 +28,8 @@ LONGEST_LINGER_SECONDS = 1.0
 """The same when the vendor's window is all but spent."""
 PLENTY = 0.3
 """While less than this share of the window is used, nobody waits for company."""
+RESUME_SECONDS = 1.0
+"""Between two questions after a job of before the restart."""
 IDLE_SECONDS = 30.0
 """The table is looked at this often even if no bell rings."""
 
@@ -36,10 +39,12 @@ class Courier(Worker):
 
     def __init__(
         self, connection: str, number: int, *, database: Database, flows: Flows, signals: Signals, health: Health,
-        metrics: Metrics, world: World,
+        metrics: Metrics, world: World, left: Sequence[Noted] = (),
     ) -> None:  # fmt: skip
+        """``left`` are jobs of before the restart that this courier goes on with."""
         super().__init__(database)
         self.name = f"courier:{connection}:{number}"
+        self._left = list(left)
         self._connection = connection
         self._flows = flows
         self._signals = signals
@@ -54,6 +59,8 @@ class Courier(Worker):
 
     async def step(self) -> bool:
         """Deliver one batch; whether there was one."""
+        if self._left:
+            return await self._resume(self._left[0])
         if await self._look():
             return True
         await self._linger()
@@ -110,13 +117,16 @@ class Courier(Worker):
         told = {one.key: one for one in verdicts}
         for batch in batches:
             mine = [told[one.record.id] for one in batch.sends if one.record.id in told]
-            settled = await self.insist(
-                partial(
-                    deliver.settle, flows=self._flows, batch=batch, verdicts=mine, now=self._world.clock.now_ms(),
-                    started=started, chance=self._world.dice.random(),
-                )
-            )  # fmt: skip
-            self._announce(batch, settled, started)
+            await self._settle(batch, mine, started)
+
+    async def _settle(self, batch: Batch, verdicts: Sequence[Verdict], started: int) -> None:
+        settled = await self.insist(
+            partial(
+                deliver.settle, flows=self._flows, batch=batch, verdicts=verdicts, now=self._world.clock.now_ms(),
+                started=started, chance=self._world.dice.random(),
+            )
+        )  # fmt: skip
+        self._announce(batch, settled, started)
 
     def _announce(self, batch: Batch, settled: Settled, started: int) -> None:
         now = self._world.clock.now_ms()
@@ -150,6 +160,46 @@ class Courier(Worker):
             self._signals.ring_staged()
         if settled.again or settled.released:
             self._signals.due(self._connection).ring()
+
+    # --- jobs of before a restart --------------------------------------------------------------------------------
+
+    async def _resume(self, noted: Noted) -> bool:
+        """Hear what became of a job, and settle it; whether that came to an end."""
+        system, mapping = self._system, self._flows.mapping(self._connection, noted.object)
+        if mapping is None or not isinstance(system, JobSystem):
+            await self._give_up(noted, "its mapping was removed from the configuration")
+            return True
+        started = self._world.clock.now_ms()
+        try:
+            verdicts = await system.resume(mapping, Job(noted.id, noted.object, noted.keys), Lane.BULK)
+        except VendorError as error:
+            self._health.answered(self._connection, error.failure)
+            if error.failure.remedy in (Remedy.GONE, Remedy.ASK):
+                await self._give_up(noted, f"its job cannot be asked about: {error.failure.code}")
+                return True
+            await self.pause(error.failure.retry_after_seconds or RESUME_SECONDS)
+            return False
+        except OutOfBudgetError as error:
+            await self.pause(error.retry_after_seconds)
+            return False
+        told = {one.key: one for one in verdicts}
+        while True:
+            batch = await self._database.read(partial(jobs.batch_of, mapping=mapping, noted=noted))
+            if not batch.sends:
+                break
+            mine = [told[one.record.id] for one in batch.sends if one.record.id in told]
+            await self._settle(batch, mine, started)
+        self._left.remove(noted)
+        self._signals.tell("job.resumed", connection=self._connection, object=noted.object, records=len(noted.keys))
+        return True
+
+    async def _give_up(self, noted: Noted, reason: str) -> None:
+        count = await self._database.write(partial(give_up, number=noted.number, reason=reason))
+        self._left.remove(noted)
+        self._signals.tell(
+            "job.given_up", level="warning", connection=self._connection, object=noted.object, deliveries=count,
+            reason=reason,
+        )  # fmt: skip
 
     # --- unknown deliveries ------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from syncd.model.failure import Failure, Remedy, fingerprint
 from syncd.model.mapping import DecodeError, ObjectMapping, decode
 from syncd.model.record import Link, Record
 from syncd.model.value import Value
-from syncd.store import books, changes, deliveries, flights, letters, links, records
+from syncd.store import books, changes, deliveries, flights, jobs, letters, links, records
 from syncd.store.database import Tx
 from syncd.store.deliveries import Attempt, Move, Want
 from syncd.store.letters import DeadLetter
@@ -38,6 +38,8 @@ class Batch:
     """Deliveries that ended in the claim: in step, blocked, or unfit."""
     unchanged: int = 0
     died: int = 0
+    blind: frozenset[str] = frozenset()
+    """Records of which nobody knows what became of their children."""
 
 
 @dataclass(slots=True)
@@ -182,6 +184,9 @@ class _Settlement:
             verdict = told.get(send.record.id) or _no_verdict(send)
             link = linked.get(send.record.id, {}).get(place)
             link = self._links.get(link.external_id, link) if link else None
+            if link is not None and send.record.id in batch.blind:
+                names = [child.field for child in self._mapping.children]
+                link = replace(link, shadow=without_children(self._mapping, link.shadow, names))
             self._one(send, verdict, current[send.record.id], link, owners)
             self._attempt(send, verdict, duration_ms)
         self._save()
@@ -281,7 +286,7 @@ class _Settlement:
         children = {**base.children, **verdict.children}
         shadow = {**base.shadow, **written, **{k: v for k, v in stored.items() if k in written}}
         if not whole:
-            shadow = _without_children(self._mapping, shadow, send.diff.names)
+            shadow = without_children(self._mapping, shadow, send.diff.names)
         if whole:
             removed = {key for part in send.write.children for key in part.remove}
             children = {key: value for key, value in children.items() if key not in removed}
@@ -340,6 +345,7 @@ class _Settlement:
         if self._hints:
             changes.stage(tx, self._hints)
             result.hinted = True
+        jobs.forget(tx)
         books.count(tx, Counter(delivered=len(result.delivered), retries=len(result.retried), died=len(result.died)))
 
 
@@ -362,7 +368,7 @@ def settle_look(
         elif mapping.children:
             # What the lost write did to the children, no reading of the object tells.
             names = [child.field for child in mapping.children]
-            links.save(tx, [replace(link, shadow=_without_children(mapping, link.shadow, names))])
+            links.save(tx, [replace(link, shadow=without_children(mapping, link.shadow, names))])
         # Folding what stands there makes the shadow true before anything is written again: it overtakes whatever is
         # staged, else a backlog would let the delivery go first, and the same write would be sent twice.
         hints.append(
@@ -388,7 +394,7 @@ def settle_look(
     return len(seen)
 
 
-def _without_children(mapping: ObjectMapping, shadow: Mapping[str, Value], names: Collection[str]) -> dict[str, Value]:
+def without_children(mapping: ObjectMapping, shadow: Mapping[str, Value], names: Collection[str]) -> dict[str, Value]:
     """The shadow after a write whose children may or may not have arrived: they are not known."""
     lost = {child.field for child in mapping.children} & set(names)
     return {name: value for name, value in shadow.items() if name not in lost}

@@ -10,7 +10,7 @@ from syncd.model.diff import Diff, compare
 from syncd.model.lens import LensError, Raw
 from syncd.model.mapping import ChildMapping, DecodeError, ObjectMapping, RelationMapping, encode, encode_item
 from syncd.model.record import Link, Record
-from syncd.model.value import Value
+from syncd.model.value import Fields, Value
 from syncd.systems.contract import ChildrenWrite, ChildWrite, RelationWrite, Write
 
 LinkOf = Callable[[str, str], Link | None]
@@ -118,11 +118,14 @@ def _values(mapping: ObjectMapping, record: Record, diff: Diff, link_of: LinkOf)
 
 def _current(mapping: ObjectMapping, link: Link | None) -> dict[str, Raw] | None:
     """What the vendor holds, raw, as far as the shadow tells."""
-    if link is None:
-        return None
+    return None if link is None else in_raw(mapping, link.shadow)
+
+
+def in_raw(mapping: ObjectMapping, fields: Fields) -> dict[str, Raw] | None:
+    """Canonical fields in the vendor's form, references left out; ``None`` where a value has no such form."""
     plain = {item.field for item in mapping.fields if not item.references}
     try:
-        return encode(mapping, link.shadow, plain)
+        return encode(mapping, fields, plain)
     except DecodeError:
         return None
 

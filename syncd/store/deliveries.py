@@ -125,7 +125,7 @@ class Move:
 def move(tx: Tx, moves: Iterable[Move]) -> None:
     tx.executemany(
         "UPDATE deliveries SET state = ?, due_at = ?, attempts = attempts + ?, parent_id = ?, reason = ?, "
-        "sending_at = NULL, done_at = ? WHERE id = ?",
+        "sending_at = NULL, job = NULL, done_at = ? WHERE id = ?",
         [
             (one.state, one.due_at, int(one.attempt), one.parent_id, one.reason,
              one.now if one.state is DeliveryState.DONE else None, one.id)
@@ -159,10 +159,10 @@ def revive(tx: Tx, ids: Sequence[int]) -> int:
 
 
 def recover(tx: Tx) -> int:
-    """After a crash: what was being sent may have been applied."""
+    """After a crash: what was being sent may have been applied. What is in a job stays there: its vendor can tell."""
     return tx.execute(
         "UPDATE deliveries SET state = 'unknown', sending_at = NULL, due_at = 0, "
-        "reason = 'was being sent when syncd ended' WHERE state = 'sending' AND state <> 'done'"
+        "reason = 'was being sent when syncd ended' WHERE state = 'sending' AND state <> 'done' AND job IS NULL"
     ).rowcount
 
 

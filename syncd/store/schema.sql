@@ -12,7 +12,7 @@ CREATE TABLE changes (
     connection TEXT NOT NULL,
     object TEXT NOT NULL,
     external_id TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('state', 'hint', 'deleted', 'merged', 'edit', 'opaque')),
+    kind TEXT NOT NULL CHECK (kind IN ('state', 'hint', 'deleted', 'erased', 'merged', 'edit', 'opaque')),
     channel TEXT NOT NULL,
     lane INTEGER NOT NULL CHECK (lane BETWEEN 0 AND 3),
     dedupe_key TEXT NOT NULL,
@@ -75,6 +75,17 @@ CREATE TABLE links (
 CREATE UNIQUE INDEX links_of_record ON links (record_id, connection, object) WHERE gone = 0;
 CREATE INDEX links_gone ON links (record_id) WHERE gone = 1;
 
+-- Jobs of a vendor's that outlive a crash; the deliveries that are in them point here.
+CREATE TABLE jobs (
+    number INTEGER PRIMARY KEY,
+    connection TEXT NOT NULL,
+    id TEXT NOT NULL,
+    object TEXT NOT NULL,
+    keys TEXT NOT NULL,
+    begun_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX jobs_once ON jobs (connection, id);
+
 -- Records that must be written: one row per record, connection and object; newer state coalesces into it.
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -94,12 +105,14 @@ CREATE TABLE deliveries (
     parent_id TEXT NOT NULL DEFAULT '' CHECK ((parent_id <> '') = (state = 'blocked')),
     reason TEXT NOT NULL DEFAULT '',
     sending_at INTEGER CHECK ((sending_at IS NOT NULL) = (state = 'sending')),
-    done_at INTEGER CHECK (state <> 'done' OR done_at IS NOT NULL)
+    done_at INTEGER CHECK (state <> 'done' OR done_at IS NOT NULL),
+    job INTEGER REFERENCES jobs (number) CHECK (job IS NULL OR state = 'sending')
 ) STRICT;
 CREATE UNIQUE INDEX deliveries_once ON deliveries (record_id, connection, object);
 CREATE INDEX deliveries_due ON deliveries (connection, state, lane, due_at) WHERE state IN ('waiting', 'unknown');
 CREATE INDEX deliveries_open ON deliveries (connection, object, state, lane, since_at) WHERE state <> 'done';
 CREATE INDEX deliveries_blocked ON deliveries (parent_id, connection) WHERE state = 'blocked';
+CREATE INDEX deliveries_of_job ON deliveries (job) WHERE job IS NOT NULL;
 
 -- What was sent in writes whose outcome is not known yet: their echo must not pass for somebody else's edit.
 CREATE TABLE in_flight (

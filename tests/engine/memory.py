@@ -17,6 +17,9 @@ from syncd.systems.contract import (
     Abilities,
     Capabilities,
     Finding,
+    Job,
+    JobBook,
+    NoJobBook,
     Page,
     ReadResult,
     Snapshot,
@@ -37,6 +40,10 @@ class Thing:
     deleted: bool = False
 
 
+class CrashError(Exception):
+    """The daemon ends here."""
+
+
 @dataclass
 class MemorySystem:
     connection: str
@@ -53,6 +60,14 @@ class MemorySystem:
     """Apply the write, but answer as if nobody knew."""
     down: Failure | None = None
     normalise: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    bulk_batch: int = 0
+    """Writes of the bulk lane go in jobs when this is not 0."""
+    book: JobBook = field(default_factory=NoJobBook)
+    jobs: dict[str, tuple[Verdict, ...] | None] = field(default_factory=dict)
+    """The platform's own: the results by job; ``None`` while nothing was uploaded."""
+    uploads: list[tuple[str, ...]] = field(default_factory=list)
+    crash: str = ""
+    """The daemon ends when it has noted a job (``begun``), uploaded it (``uploaded``), or heard its end (``ended``)."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -60,6 +75,7 @@ class MemorySystem:
             write_batch=self.write_batch,
             read_batch=100,
             ordered_versions=self.ordered_versions,
+            bulk_batch=self.bulk_batch,
         )
 
     def abilities(self, object_: str) -> Abilities:
@@ -137,7 +153,34 @@ class MemorySystem:
         self.calls.append("write")
         if self.down is not None:
             return [Verdict(one.key, Outcome.FAILED, failure=self.down) for one in writes]
+        if self.bulk_batch and lane is Lane.BULK:
+            return await self._job(mapping, writes)
         return [self._write(mapping, one) for one in writes]
+
+    async def _job(self, mapping: ObjectMapping, writes: Sequence[Write]) -> Sequence[Verdict]:
+        job = Job(f"job-{len(self.jobs) + 1}", mapping.object, tuple(one.key for one in writes))
+        self.jobs[job.id] = None
+        await self.book.begun(job)
+        self._end("begun")
+        self.uploads.append(job.keys)
+        self.jobs[job.id] = tuple(self._write(mapping, one) for one in writes)
+        self._end("uploaded")
+        await self.book.ended(job)
+        self._end("ended")
+        return self.jobs[job.id] or ()
+
+    def _end(self, moment: str) -> None:
+        if self.crash == moment:
+            self.crash = ""
+            raise CrashError(moment)
+
+    async def resume(self, mapping: ObjectMapping, job: Job, lane: Lane) -> Sequence[Verdict]:
+        self._call("resume")
+        known = self.jobs[job.id]
+        if known is None:
+            failure = Failure(Remedy.RETRY, "job-aborted", "it never got its rows")
+            return [Verdict(one, Outcome.FAILED, failure=failure) for one in job.keys]
+        return known
 
     def _write(self, mapping: ObjectMapping, write: Write) -> Verdict:
         refusal = self.refuse(mapping.object, write)

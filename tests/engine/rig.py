@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from syncd.engine import replay
+from syncd.engine import jobs, replay
 from syncd.engine.capture import change_of
 from syncd.engine.courier import Courier
 from syncd.engine.flows import Flows
 from syncd.engine.folder import Folder
 from syncd.engine.health import Health
 from syncd.engine.idle import IdleWatch
+from syncd.engine.jobs import DurableJobBook
 from syncd.engine.reader import Reader
 from syncd.engine.replay import Chosen
 from syncd.engine.signals import Signals
@@ -26,7 +27,7 @@ from syncd.model.mapping import Capture, ChildMapping, Direction, FieldMapping, 
 from syncd.model.value import FieldType
 from syncd.runtime.clock import ManualClock, World
 from syncd.runtime.metrics import Metrics
-from syncd.store import changes, letters, links, records, views
+from syncd.store import changes, deliveries, letters, links, records, views
 from syncd.store.database import Database
 from tests.engine.memory import MemorySystem
 
@@ -142,13 +143,17 @@ class Rig:
     _serial: int = field(default=0)
 
     @classmethod
-    async def make(cls, folder: Path, **options: Any) -> Rig:
-        clock = ManualClock()
+    async def make(cls, folder: Path, *, before: Rig | None = None, **options: Any) -> Rig:
+        clock = before.clock if before else ManualClock()
         world = World(clock, random.Random(7))
         database = Database(folder / "state" / "syncd.db")
         await database.open()
-        shop = MemorySystem("shop", clock)
-        crm = MemorySystem("crm", clock, ordered_versions=False)
+        shop = before.shop if before else MemorySystem("shop", clock)
+        crm = before.crm if before else MemorySystem("crm", clock, ordered_versions=False)
+        for system in (shop, crm):
+            system.book = DurableJobBook(system.connection, database, world)
+        left = await database.write(partial(jobs.left, connections=["shop", "crm"]))
+        await database.write(deliveries.recover)
         flows = Flows(entities(), mappings(), {"shop": shop, "crm": crm}, cart_idle_ms=1000, **options)
         signals = Signals(clock)
         health = Health(flows.systems, clock, signals)
@@ -172,8 +177,13 @@ class Rig:
             Folder(**parts),
             IdleWatch(database=database, flows=flows, signals=signals, health=health, world=world),
             [Reader(name, **parts) for name in flows.systems],
-            [Courier(name, 1, **parts) for name in flows.systems],
+            [Courier(name, 1, left=[one for one in left if one.connection == name], **parts) for name in flows.systems],
         )
+
+    async def restart(self, folder: Path, **options: Any) -> Rig:
+        """The daemon ended, however it did; the platforms live on."""
+        await self.database.close()
+        return await Rig.make(folder, before=self, **options)
 
     async def close(self) -> None:
         await self.database.close()

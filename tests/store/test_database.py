@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -43,7 +44,8 @@ def _schema(connection: sqlite3.Connection) -> dict[str, Any]:
         shape[table] = connection.execute(f"PRAGMA table_xinfo({table})").fetchall()
         shape[f"{table} keys"] = sorted(connection.execute(f"PRAGMA foreign_key_list({table})").fetchall())
     shape["sql"] = sorted(
-        " ".join(row[0].split()) for row in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+        re.sub(r"\s*([(),])\s*", r"\1", " ".join(row[0].split()))
+        for row in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
     )
     return shape
 
