@@ -13,7 +13,7 @@ from typing import Any
 
 from syncd.runtime.clock import Clock
 from syncd.sandbox.hubspot import values as forms
-from syncd.sandbox.hubspot.associations import Graph, LinkType
+from syncd.sandbox.hubspot.associations import HUBSPOT_DEFINED, Edge, Graph, LinkType
 from syncd.sandbox.hubspot.catalog import LIFECYCLE
 from syncd.sandbox.hubspot.derived import derived
 from syncd.sandbox.hubspot.errors import (
@@ -23,10 +23,11 @@ from syncd.sandbox.hubspot.errors import (
     missing_fields,
     not_found,
     unique_conflict,
+    unset,
     validation,
 )
 from syncd.sandbox.hubspot.events import Event
-from syncd.sandbox.hubspot.kinds import CONTACTS, KINDS, Kind
+from syncd.sandbox.hubspot.kinds import COMPANIES, CONTACTS, Kind, Kinds
 from syncd.sandbox.hubspot.pipelines import PipelineBook, Stage
 from syncd.sandbox.hubspot.properties import Definition, PropertyBook, refused
 from syncd.sandbox.hubspot.records import Record, Records, Source
@@ -36,6 +37,12 @@ from syncd.sandbox.hubspot.values import InvalidError
 
 Note = Callable[..., None]
 """``Vendor.applied``."""
+
+_MIRRORED: Mapping[str, tuple[str, Edge]] = {
+    "contacts": ("associatedcompanyid", (HUBSPOT_DEFINED, 1)),
+    "companies": ("hs_parent_company_id", (HUBSPOT_DEFINED, 14)),
+}
+"""Properties that hold the id of an associated company."""
 
 _STAGE_RANK = {name: rank for rank, name in enumerate(LIFECYCLE)}
 
@@ -50,6 +57,8 @@ class Profile:
     currencies: tuple[str, ...] = ("USD", "GBP")
     key_property: str = "syncd_external_id"
     """The caller's unique property, for the ledger's ``key``."""
+    edition: str = "enterprise"
+    """``professional`` has neither custom object types nor, unless it is of the content kind, GraphQL."""
     merge_makes_new: bool = True
     """A merge makes a record with a new id; otherwise the primary one survives."""
 
@@ -86,10 +95,11 @@ class Account:
         self.profile = profile
         self.clock = clock
         self.dice = dice
+        self.kinds = Kinds(profile.portal_id)
         self.records = Records(dice)
         self.properties = PropertyBook(profile.portal_id, self.now_iso)
         self.pipelines = PipelineBook(dice, self.now_iso)
-        self.graph = Graph(profile.portal_id)
+        self.graph = Graph(self.kinds)
         self.search = search
         self.emit: Callable[[Event], None] = lambda _: None
         self.heard: Callable[[], bool] = lambda: False
@@ -139,6 +149,9 @@ class Account:
     ) -> Plan:
         id_ = self.records.new_id()
         changes = self._checked(kind, None, raw, source, rules=rules)
+        absent = [name for name in kind.required if not changes.get(name)]
+        if absent:
+            raise unset(kind.legacy, absent)
         if kind is CONTACTS and changes.get("email") in self.records.blocked_emails:
             raise validation("Email address is on the privacy block list", sub_category="GDPR_BLACKLISTED_EMAIL")
         self._check_unique(kind, id_, changes, claims)
@@ -249,7 +262,7 @@ class Account:
         raise validation("An association must have at least one type")
 
     def _link_type(self, kind: Kind, category: str, type_id: int) -> tuple[Kind, LinkType]:
-        for target in KINDS:
+        for target in self.kinds:
             one = self.graph.types(kind, target).get((category, type_id))
             if one is not None:
                 return target, one
@@ -362,6 +375,8 @@ class Account:
         self.graph.check_parent(source, source_id, target, target_id)
         for one in self.graph.link(source, source_id, target, target_id, type_):
             self._tell_link("associate", source, source_id, target, target_id, one, who)
+        self._mirror(source, source_id, who)
+        self._mirror(target, target_id, who)
 
     def dissociate(
         self,
@@ -376,6 +391,25 @@ class Account:
         for edge in sorted(self.graph.unlink(source, source_id, target, target_id, only)):
             if edge in known:
                 self._tell_link("dissociate", source, source_id, target, target_id, known[edge], who)
+        self._mirror(source, source_id, who)
+        self._mirror(target, target_id, who)
+
+    def _mirror(self, kind: Kind, id_: str, who: Source) -> None:
+        """A property that repeats an association follows it, and with it the time of the last change."""
+        name, edge = _MIRRORED.get(kind.name, ("", ("", 0)))
+        record = self.records.get(kind, id_) if name else None
+        if record is None:
+            return
+        held = next((other for other, edges in self.graph.of(id_, COMPANIES).items() if edge in edges), "")
+        if record.values.get(name, "") == held:
+            return
+        now = self.clock.now_ms()
+        rest = {one: value for one, value in record.values.items() if one != name}
+        record.values = {**rest, **({name: held} if held else {}), kind.modified: forms.iso(now)}
+        record.updated_ms = now
+        record.note(name, held, now, who)
+        self.search.touch(record)
+        self.emit(Event(kind, "propertyChange", id_, now, who, name=name, value=held))
 
     def _tell_link(
         self, effect: str, source: Kind, source_id: str, target: Kind, target_id: str, one: LinkType, who: Source

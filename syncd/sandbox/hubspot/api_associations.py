@@ -9,7 +9,7 @@ from syncd.sandbox.hubspot.account import Account
 from syncd.sandbox.hubspot.associations import CATEGORIES, USER_DEFINED, LinkType
 from syncd.sandbox.hubspot.call import Answer, Call, envelope, not_there
 from syncd.sandbox.hubspot.errors import ApiError, missing_fields, validation
-from syncd.sandbox.hubspot.kinds import Kind, kind_of
+from syncd.sandbox.hubspot.kinds import Kind
 from syncd.sandbox.hubspot.records import Record
 from syncd.sandbox.hubspot.shapes import integer, mappings, optional, required
 
@@ -22,13 +22,13 @@ def of_object(call: Call) -> Answer:
     """Below ``/objects/{type}/{id}/associations``."""
     match call.method, call.route.rest:
         case "GET", [name, id_, _, to]:
-            return _list(call, kind_of(name), id_, kind_of(to))
+            return _list(call, call.account.kinds.of(name), id_, call.account.kinds.of(to))
         case "PUT", [name, id_, _, "default", to, to_id]:
-            return _put_default(call, kind_of(name), id_, kind_of(to), to_id)
+            return _put_default(call, call.account.kinds.of(name), id_, call.account.kinds.of(to), to_id)
         case "PUT", [name, id_, _, to, to_id]:
-            return _put(call, kind_of(name), id_, kind_of(to), to_id)
+            return _put(call, call.account.kinds.of(name), id_, call.account.kinds.of(to), to_id)
         case "DELETE", [name, id_, _, to, to_id]:
-            return _delete(call, kind_of(name), id_, kind_of(to), to_id)
+            return _delete(call, call.account.kinds.of(name), id_, call.account.kinds.of(to), to_id)
     raise call.unsupported()
 
 
@@ -36,9 +36,9 @@ def answer(call: Call) -> Answer:
     """Below ``/associations``."""
     match call.method, call.route.rest:
         case "POST", [source, target, "batch", *what]:
-            return _batch(call, kind_of(source), kind_of(target), "/".join(what))
+            return _batch(call, call.account.kinds.of(source), call.account.kinds.of(target), "/".join(what))
         case _, [source, target, "labels", *rest]:
-            return _labels(call, kind_of(source), kind_of(target), rest)
+            return _labels(call, call.account.kinds.of(source), call.account.kinds.of(target), rest)
     raise call.unsupported()
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from syncd.sandbox.hubspot.account import Claims, Plan
 from syncd.sandbox.hubspot.call import Answer, Call, View, envelope
 from syncd.sandbox.hubspot.errors import ApiError, duplicate_ids, missing_fields, not_found, validation
-from syncd.sandbox.hubspot.kinds import CONTACTS, Kind, kind_of
+from syncd.sandbox.hubspot.kinds import CONTACTS, Kind
 from syncd.sandbox.hubspot.shapes import mapping, mappings, optional, required, texts
 
 
 def answer(call: Call, name: str, what: str) -> Answer:
-    kind = kind_of(name)
+    kind = call.account.kinds.of(name)
     if what == "read":
         call.may(kind.read_scopes())
         return _read(call, kind)

@@ -1,13 +1,12 @@
-"""Properties, property groups, pipelines, schemas and owners."""
+"""Properties, property groups, pipelines and owners."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from syncd.sandbox.hubspot.call import Answer, Call, envelope, not_there
 from syncd.sandbox.hubspot.errors import ApiError, validation
-from syncd.sandbox.hubspot.kinds import KINDS, Kind, kind_of
+from syncd.sandbox.hubspot.kinds import Kind
 from syncd.sandbox.hubspot.people import Owner
 from syncd.sandbox.hubspot.shapes import required
 
@@ -18,7 +17,7 @@ def properties(call: Call) -> Answer:
     if not call.route.rest:
         raise not_there()
     name, *rest = call.route.rest
-    kind = kind_of(name)
+    kind = call.account.kinds.of(name)
     reads = call.method == "GET" or rest[:2] == ["batch", "read"]
     call.may(kind.schema_read_scopes() if reads else kind.schema_write_scopes())
     if rest[:1] == ["groups"]:
@@ -93,7 +92,7 @@ def pipelines(call: Call) -> Answer:
     if not call.route.rest:
         raise not_there()
     name, *rest = call.route.rest
-    kind = kind_of(name)
+    kind = call.account.kinds.of(name)
     call.may(kind.schema_read_scopes() if call.method == "GET" else (*kind.schema_write_scopes(), *kind.write_scopes()))
     book = call.account.pipelines
     match call.method, rest:
@@ -145,50 +144,7 @@ def _stages(call: Call, kind: Kind, pipeline: str, rest: Sequence[str]) -> Answe
     raise call.unsupported()
 
 
-# -- schemas and owners
-
-
-def schemas(call: Call) -> Answer:
-    match call.method, call.route.rest:
-        case "GET", []:
-            return 200, {"results": []}  # lists custom object types only; this account has none
-        case "GET", [name]:
-            kind = kind_of(name)
-            call.may(kind.schema_read_scopes())
-            return 200, _schema(call, kind)
-    raise call.unsupported()
-
-
-def _schema(call: Call, kind: Kind) -> dict[str, Any]:
-    graph = call.account.graph
-    links = [
-        {
-            "id": str(one.type_id),
-            "name": one.name or one.label,
-            "fromObjectTypeId": one.source,
-            "toObjectTypeId": one.target,
-        }
-        for target in KINDS
-        for one in graph.types(kind, target).values()
-    ]
-    return {
-        "id": kind.type_id,
-        "objectTypeId": kind.type_id,
-        "name": kind.legacy,
-        "fullyQualifiedName": kind.legacy,
-        "labels": {
-            "singular": kind.singular.replace("_", " ").capitalize(),
-            "plural": kind.name.replace("_", " ").capitalize(),
-        },
-        "primaryDisplayProperty": kind.defaults[0],
-        "requiredProperties": [],
-        "searchableProperties": [],
-        "secondaryDisplayProperties": [],
-        "allowsSensitiveProperties": False,
-        "archived": False,
-        "properties": [one.json() for one in call.account.properties.of(kind).values()],
-        "associations": links,
-    }
+# -- owners
 
 
 def owners(call: Call, people: Sequence[Owner]) -> Answer:

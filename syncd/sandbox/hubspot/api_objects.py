@@ -9,7 +9,7 @@ from syncd.sandbox.hubspot import search as searching
 from syncd.sandbox.hubspot.account import Claims
 from syncd.sandbox.hubspot.call import Answer, Call, View, not_there
 from syncd.sandbox.hubspot.errors import missing_fields, not_found, validation
-from syncd.sandbox.hubspot.kinds import CONTACTS, Kind, kind_of
+from syncd.sandbox.hubspot.kinds import CONTACTS, Kind
 from syncd.sandbox.hubspot.merging import merge
 from syncd.sandbox.hubspot.records import Record
 from syncd.sandbox.hubspot.shapes import mapping, mappings, optional, required, texts
@@ -46,13 +46,13 @@ def answer(call: Call) -> Answer:
 
 
 def _readable(call: Call, name: str) -> Kind:
-    kind = kind_of(name)
+    kind = call.account.kinds.of(name)
     call.may(kind.read_scopes())
     return kind
 
 
 def _writable(call: Call, name: str) -> Kind:
-    kind = kind_of(name)
+    kind = call.account.kinds.of(name)
     call.may(kind.write_scopes())
     return kind
 
@@ -65,7 +65,7 @@ def _page(call: Call, kind: Kind) -> Answer:
         raise validation(f"after {after} is not valid", context={"after": [after]})
     records, more = call.account.records.page(kind, int(after), limit, archived=call.flag("archived"))
     view = View(call, kind, call.names("properties"), history)
-    targets = [kind_of(name) for name in call.names("associations")]
+    targets = [call.account.kinds.of(name) for name in call.names("associations")]
     out: dict[str, Any] = {"results": [_with_links(call, view.show(one), one, targets) for one in records]}
     if more:
         out["paging"] = call.next_page(records[-1].id)
@@ -94,7 +94,7 @@ def _read(call: Call, kind: Kind, id_: str) -> Answer:
     if record is None:
         raise not_found()
     view = View(call, kind, call.names("properties"), call.names("propertiesWithHistory"))
-    targets = [kind_of(name) for name in call.names("associations")]
+    targets = [call.account.kinds.of(name) for name in call.names("associations")]
     return 200, _with_links(call, view.show(record), record, targets)
 
 
@@ -136,6 +136,8 @@ def _archive(call: Call, kind: Kind, id_: str) -> Answer:
 
 
 def _merge(call: Call, kind: Kind) -> Answer:
+    if not kind.merges:
+        raise validation(f"Merging is not supported for objects of type {kind.legacy}")
     primary, other = required(call.body(), "primaryObjectId", "objectIdToMerge")
     return 200, View(call, kind).show_all(merge(call.account, kind, primary, other, call.source))
 
@@ -160,7 +162,7 @@ def _search(call: Call, kind: Kind) -> Answer:
     definitions = account.properties.of(kind)
 
     def near(id_: str, name: str) -> set[str]:
-        return set(account.graph.of(id_, kind_of(name)))
+        return set(account.graph.of(id_, account.kinds.of(name)))
 
     def alive(record: Record) -> bool:
         return account.records.get(kind, record.id) is record

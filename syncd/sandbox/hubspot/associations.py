@@ -8,14 +8,15 @@ from typing import Any
 
 from syncd.sandbox.hubspot.errors import ApiError, validation
 from syncd.sandbox.hubspot.kinds import (
-    BY_TYPE_ID,
     COMPANIES,
     CONTACTS,
     DEALS,
     LINE_ITEMS,
     ORDERS,
+    QUOTES,
     TICKETS,
     Kind,
+    Kinds,
 )
 
 HUBSPOT_DEFINED = "HUBSPOT_DEFINED"
@@ -36,6 +37,8 @@ class LinkType:
     inverse: int
     label: str | None = None
     primary: bool = False
+    single: bool = False
+    """A source has one of these at most: the new one takes the place of the old one."""
     name: str = ""
     """As in ``associations`` of an object: ``contact_to_company``."""
 
@@ -54,13 +57,19 @@ def _pairs() -> Iterator[LinkType]:
         (CONTACTS, TICKETS, 15, 16, 0, 0),
         (COMPANIES, TICKETS, 340, 339, 25, 26),
         (DEALS, TICKETS, 27, 28, 0, 0),
-        (COMPANIES, COMPANIES, 13, 14, 0, 0),
+        (COMPANIES, COMPANIES, 450, 450, 0, 0),
         (CONTACTS, CONTACTS, 449, 449, 0, 0),
+        (DEALS, DEALS, 451, 451, 0, 0),
+        (TICKETS, TICKETS, 452, 452, 0, 0),
         (ORDERS, CONTACTS, 507, 508, 0, 0),
         (ORDERS, COMPANIES, 509, 510, 0, 0),
         (ORDERS, DEALS, 511, 512, 0, 0),
         (ORDERS, LINE_ITEMS, 513, 514, 0, 0),
         (ORDERS, TICKETS, 525, 526, 0, 0),
+        (QUOTES, LINE_ITEMS, 67, 68, 0, 0),
+        (QUOTES, DEALS, 64, 63, 0, 0),
+        (QUOTES, CONTACTS, 69, 70, 0, 0),
+        (QUOTES, COMPANIES, 71, 72, 0, 0),
     )
     for one, two, there, back, first, first_back in table:
         for source, target, plain, plain_back, primary, primary_back in (
@@ -69,29 +78,36 @@ def _pairs() -> Iterator[LinkType]:
         ):
             name = f"{source.singular}_to_{target.singular}"
             if primary:
-                yield LinkType(HUBSPOT_DEFINED, plain, source.type_id, target.type_id, plain_back, None, False,
-                               f"{name}_unlabeled")  # fmt: skip
-                yield LinkType(HUBSPOT_DEFINED, primary, source.type_id, target.type_id, primary_back, "Primary", True,
-                               name)  # fmt: skip
+                yield LinkType(HUBSPOT_DEFINED, plain, source.type_id, target.type_id, plain_back,
+                               name=f"{name}_unlabeled")  # fmt: skip
+                yield LinkType(HUBSPOT_DEFINED, primary, source.type_id, target.type_id, primary_back, "Primary",
+                               primary=True, single=target is COMPANIES, name=name)  # fmt: skip
             else:
-                yield LinkType(HUBSPOT_DEFINED, plain, source.type_id, target.type_id, plain_back, None, False, name)
+                yield LinkType(HUBSPOT_DEFINED, plain, source.type_id, target.type_id, plain_back, name=name)
+    company = COMPANIES.type_id
+    yield LinkType(HUBSPOT_DEFINED, 13, company, company, 14, "Child Company", name="parent_to_child_company")
+    yield LinkType(HUBSPOT_DEFINED, 14, company, company, 13, "Parent Company", single=True,
+                   name="child_to_parent_company")  # fmt: skip
 
 
-PARENTS = (DEALS, ORDERS)
+PARENTS = (DEALS, ORDERS, QUOTES)
 """A line item belongs to one of these at most."""
 
 
 class Graph:
     """Edges in both directions, each with the types it carries."""
 
-    def __init__(self, portal_id: int) -> None:
-        self._portal = portal_id
+    def __init__(self, kinds: Kinds) -> None:
+        self._kinds = kinds
         self._types: dict[tuple[str, str], dict[Edge, LinkType]] = {}
         self._edges: dict[str, dict[str, dict[str, set[Edge]]]] = {}
         """From id -> type id of the other kind -> to id -> types."""
         self._own_types = _FIRST_OWN_TYPE
         for one in _pairs():
-            self._types.setdefault((one.source, one.target), {})[one.edge] = one
+            self._add(one)
+
+    def _add(self, one: LinkType) -> None:
+        self._types.setdefault((one.source, one.target), {})[one.edge] = one
 
     # -- types
 
@@ -119,9 +135,26 @@ class Graph:
         self._own_types += 2
         made = LinkType(USER_DEFINED, there, source.type_id, target.type_id, back, label)
         reverse = LinkType(USER_DEFINED, back, target.type_id, source.type_id, there, inverse_label or label)
-        self._types.setdefault((made.source, made.target), {})[made.edge] = made
-        self._types.setdefault((reverse.source, reverse.target), {})[reverse.edge] = reverse
+        self._add(made)
+        self._add(reverse)
         return [made, reverse]
+
+    def connect(self, source: Kind, target: Kind, name: str) -> LinkType:
+        """The plain pair of types between two kinds of which one is the account's own."""
+        there, back = self._own_types, self._own_types + 1
+        self._own_types += 2
+        made = LinkType(USER_DEFINED, there, source.type_id, target.type_id, back, name=name)
+        self._add(made)
+        self._add(LinkType(USER_DEFINED, back, target.type_id, source.type_id, there, name=name))
+        return made
+
+    def connected(self, kind: Kind) -> list[LinkType]:
+        """Every type from a kind."""
+        return [one for (source, _), types in self._types.items() if source == kind.type_id for one in types.values()]
+
+    def disconnect(self, kind: Kind) -> None:
+        """Forget the types of a kind that is no more."""
+        self._types = {pair: types for pair, types in self._types.items() if kind.type_id not in pair}
 
     def rename_label(self, source: Kind, target: Kind, type_id: int, label: str) -> None:
         one = self.type(source, target, USER_DEFINED, type_id)
@@ -140,7 +173,7 @@ class Graph:
     def neighbours(self, id_: str) -> Iterator[tuple[Kind, str, set[Edge]]]:
         for type_id, others in self._edges.get(id_, {}).items():
             for other, edges in others.items():
-                yield BY_TYPE_ID[type_id], other, edges
+                yield self._kinds.by_type_id(type_id), other, edges
 
     def check_parent(self, source: Kind, source_id: str, target: Kind, target_id: str) -> None:
         """A line item belongs to one parent. Raises :class:`ApiError`."""
@@ -159,11 +192,14 @@ class Graph:
                     )
 
     def link(self, source: Kind, source_id: str, target: Kind, target_id: str, one: LinkType) -> list[LinkType]:
-        """Add an edge. Returns the types that are new: a primary one brings the plain one along."""
+        """Add an edge. Returns the types that are new: a labelled one brings the plain one along."""
         wanted = [one]
-        if one.primary:
+        if one.label is not None:
             wanted.insert(0, self.default(source, target))
-            self._give_up_primary(source_id, target, one, keep=target_id)
+        self._give_up(source_id, target, one, keep=target_id)
+        inverse = self.types(target, source).get((one.category, one.inverse))
+        if inverse is not None:
+            self._give_up(target_id, source, inverse, keep=source_id)
         here = self._slot(source_id, target.type_id, target_id)
         there = self._slot(target_id, source.type_id, source_id)
         fresh = [each for each in wanted if each.edge not in here]
@@ -172,7 +208,9 @@ class Graph:
             there.add((each.category, each.inverse))
         return fresh
 
-    def _give_up_primary(self, id_: str, target: Kind, one: LinkType, keep: str) -> None:
+    def _give_up(self, id_: str, target: Kind, one: LinkType, keep: str) -> None:
+        if not one.single:
+            return
         for other, edges in self.of(id_, target).items():
             if other != keep and one.edge in edges:
                 edges.discard(one.edge)

@@ -48,7 +48,7 @@ lifecyclestage enumeration radio lifecycle
 hs_lead_status enumeration radio leads
 createdate datetime date ro
 lastmodifieddate datetime date ro
-associatedcompanyid number number
+associatedcompanyid number number ro
 hs_email_domain string text ro calc
 hs_full_name_or_email string text ro calc
 hs_calculated_phone_number string text ro calc
@@ -197,6 +197,29 @@ hs_createdate datetime date ro
 hs_lastmodifieddate datetime date ro
 """
 
+_QUOTES = """
+hs_title string text
+hs_status enumeration select =DRAFT,APPROVAL_NOT_NEEDED,PENDING_APPROVAL,APPROVED,REJECTED
+hs_expiration_date date date
+hs_quote_number string text ro
+hs_quote_amount number number ro calc
+hs_currency enumeration select currency
+hs_language enumeration select =en,de,fr,es,it,nl,pt,sv,da,fi,pl,ja
+hs_terms string textarea
+hs_comments string textarea
+hs_quote_link string text ro
+hs_pdf_download_link string text ro
+hs_createdate datetime date ro
+hs_lastmodifieddate datetime date ro
+"""
+
+_OWN = """
+hs_createdate datetime date ro
+hs_lastmodifieddate datetime date ro
+hs_all_accessible_team_ids string text ro
+"""
+"""Of every object type an account defines."""
+
 _TABLES = {
     "contacts": ("contactinformation", "Contact information", _CONTACTS),
     "companies": ("companyinformation", "Company information", _COMPANIES),
@@ -204,6 +227,7 @@ _TABLES = {
     "tickets": ("ticketinformation", "Ticket information", _TICKETS),
     "products": ("productinformation", "Product information", _PRODUCTS),
     "line_items": ("lineiteminformation", "Line item information", _LINE_ITEMS),
+    "quotes": ("quoteinformation", "Quote information", _QUOTES),
     "orders": ("order_information", "Order information", _ORDERS),
 }
 
@@ -229,12 +253,12 @@ class Row:
 
 def group_of(kind_name: str) -> tuple[str, str]:
     """Name and label of the group the vendor's own properties stand in."""
-    group, label, _ = _TABLES[kind_name]
+    group, label, _ = _TABLES.get(kind_name, (f"{kind_name}_information", "Information", _OWN))
     return group, label
 
 
 def rows_of(kind_name: str) -> Iterator[Row]:
-    for line in (_TABLES[kind_name][2] + _COMMON).split("\n"):
+    for line in (_TABLES.get(kind_name, ("", "", _OWN))[2] + _COMMON).split("\n"):
         words = line.split()
         if words:
             options = next((tuple(word[1:].split(",")) for word in words[3:] if word.startswith("=")), ())

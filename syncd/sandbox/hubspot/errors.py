@@ -118,6 +118,13 @@ def missing_fields(*names: str) -> ApiError:
     return validation(f"Invalid input JSON on line 1, column 2. Some required fields were not set: [{listed}]")
 
 
+def unset(legacy: str, names: Sequence[str]) -> ApiError:
+    """A create without a property that the object type demands."""
+    return validation(
+        f"Error creating {legacy}. Some required properties were not set.", context={"properties": list(names)}
+    )
+
+
 def contact_exists(existing_id: str) -> ApiError:
     return ApiError(
         409,

@@ -8,7 +8,7 @@ from typing import Any
 
 from syncd.sandbox.hubspot.account import Account, Claims
 from syncd.sandbox.hubspot.errors import ApiError
-from syncd.sandbox.hubspot.kinds import Kind, kind_of
+from syncd.sandbox.hubspot.kinds import Kind
 from syncd.sandbox.hubspot.merging import merge
 from syncd.sandbox.hubspot.properties import Rule
 from syncd.sandbox.hubspot.records import Record, Source
@@ -55,20 +55,25 @@ class People:
     def __init__(self, account: Account) -> None:
         self._account = account
         self._deeds: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
-            "create": lambda deed: self.create(_kind(deed), _values(deed), human(_user(deed))).id,
-            "edit": lambda deed: self.edit(_kind(deed), _id(deed), _values(deed), human(_user(deed))).id,
-            "archive": lambda deed: self.archive(_kind(deed), _id(deed), human(_user(deed))),
-            "restore": lambda deed: self.restore(_kind(deed), _id(deed), human(_user(deed))),
-            "merge": lambda deed: self.merge(_kind(deed), _id(deed), str(deed["other"]), human(_user(deed))).id,
-            "gdpr_delete": lambda deed: self.purge(_kind(deed), _id(deed), human(_user(deed))),
+            "create": lambda deed: self.create(self._kind(deed), _values(deed), human(_user(deed))).id,
+            "edit": lambda deed: self.edit(self._kind(deed), _id(deed), _values(deed), human(_user(deed))).id,
+            "archive": lambda deed: self.archive(self._kind(deed), _id(deed), human(_user(deed))),
+            "restore": lambda deed: self.restore(self._kind(deed), _id(deed), human(_user(deed))),
+            "merge": lambda deed: self.merge(self._kind(deed), _id(deed), str(deed["other"]), human(_user(deed))).id,
+            "gdpr_delete": lambda deed: self.purge(self._kind(deed), _id(deed), human(_user(deed))),
             "associate": self._associate,
-            "create_property": lambda deed: self.create_property(_kind(deed), deed["definition"]),
-            "archive_property": lambda deed: self.archive_property(_kind(deed), str(deed["name"])),
-            "restore_property": lambda deed: self.restore_property(_kind(deed), str(deed["name"])),
+            "dissociate": self._dissociate,
+            "create_label": self._label,
+            "create_property": lambda deed: self.create_property(self._kind(deed), deed["definition"]),
+            "archive_property": lambda deed: self.archive_property(self._kind(deed), str(deed["name"])),
+            "restore_property": lambda deed: self.restore_property(self._kind(deed), str(deed["name"])),
             "set_rule": self._set_rule,
-            "create_pipeline": lambda deed: self._account.pipelines.create(_kind(deed), deed["definition"]).json(),
+            "create_pipeline": lambda deed: self._account.pipelines.create(self._kind(deed), deed["definition"]).json(),
             "restrict_stage": self._restrict_stage,
         }
+
+    def _kind(self, deed: Mapping[str, Any]) -> Kind:
+        return self._account.kinds.of(str(deed["object"]))
 
     @property
     def deeds(self) -> tuple[str, ...]:
@@ -108,10 +113,21 @@ class People:
         self._account.purge(self._account.need(kind, id_), who or human())
 
     def _associate(self, deed: Mapping[str, Any]) -> None:
-        source, target = _kind(deed), kind_of(str(deed["to_object"]))
+        source, target = self._kind(deed), self._account.kinds.of(str(deed["to_object"]))
         here, there = self._account.need(source, _id(deed)), self._account.need(target, str(deed["to"]))
-        one = self._account.graph.default(source, target)
+        graph = self._account.graph
+        one = graph.type(source, target, *_edge(deed)) if "type_id" in deed else graph.default(source, target)
         self._account.associate(source, here.id, target, there.id, one, human(_user(deed)))
+
+    def _dissociate(self, deed: Mapping[str, Any]) -> None:
+        source, target = self._kind(deed), self._account.kinds.of(str(deed["to_object"]))
+        only = [self._account.graph.type(source, target, *_edge(deed))] if "type_id" in deed else None
+        self._account.dissociate(source, _id(deed), target, str(deed["to"]), human(_user(deed)), only)
+
+    def _label(self, deed: Mapping[str, Any]) -> int:
+        """A label of the account's own between two object types; its type id."""
+        target = self._account.kinds.of(str(deed["to_object"]))
+        return self._account.graph.create_label(self._kind(deed), target, str(deed["label"]), None)[0].type_id
 
     # -- the admin
 
@@ -128,18 +144,19 @@ class People:
 
     def _set_rule(self, deed: Mapping[str, Any]) -> None:
         rule = Rule(**deed["rule"]) if deed.get("rule") else None
-        self._account.properties.set_rule(_kind(deed), str(deed["name"]), rule)
+        self._account.properties.set_rule(self._kind(deed), str(deed["name"]), rule)
 
     def _restrict_stage(self, deed: Mapping[str, Any]) -> dict[str, Any]:
         permissions = str(deed.get("permissions", "READ_ONLY"))
         stage = self._account.pipelines.restrict_stage(
-            _kind(deed), str(deed["pipeline"]), str(deed["stage"]), permissions
+            self._kind(deed), str(deed["pipeline"]), str(deed["stage"]), permissions
         )
         return stage.json()
 
 
-def _kind(deed: Mapping[str, Any]) -> Kind:
-    return kind_of(str(deed["object"]))
+def _edge(deed: Mapping[str, Any]) -> tuple[str, int]:
+    """Category and type id."""
+    return str(deed.get("category", "HUBSPOT_DEFINED")), int(deed["type_id"])
 
 
 def _id(deed: Mapping[str, Any]) -> str:

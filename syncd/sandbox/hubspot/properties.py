@@ -168,17 +168,30 @@ class PropertyBook:
         self._live: dict[str, dict[str, Definition]] = {}
         self._archived: dict[str, dict[str, Definition]] = {}
         self._groups: dict[str, dict[str, dict[str, Any]]] = {}
+        self._owners: dict[str, None] = {}
         for kind in KINDS:
-            group, label = catalog.group_of(kind.name)
-            self._groups[kind.name] = {group: {"name": group, "label": label, "displayOrder": 0, "archived": False}}
-            self._live[kind.name] = {row.name: _born(kind, row, group) for row in catalog.rows_of(kind.name)}
-            self._archived[kind.name] = {}
+            self.open(kind)
+
+    def open(self, kind: Kind) -> None:
+        """A new kind, with the properties each of its sort is born with."""
+        group, label = catalog.group_of(kind.name)
+        self._groups[kind.name] = {group: {"name": group, "label": label, "displayOrder": 0, "archived": False}}
+        self._live[kind.name] = {row.name: _born(kind, row, group) for row in catalog.rows_of(kind.name)}
+        self._archived[kind.name] = {}
+        self._own(self._live[kind.name])
+
+    def close(self, kind: Kind) -> None:
+        for book in (self._groups, self._live, self._archived):
+            del book[kind.name]
+
+    def _own(self, book: dict[str, Definition]) -> None:
+        book["hubspot_owner_id"] = replace(book["hubspot_owner_id"], allowed=self._owners)
 
     def set_owners(self, ids: Iterable[str]) -> None:
         """Owner ids are the options of every owner property."""
-        allowed = dict.fromkeys(ids)
+        self._owners = dict.fromkeys(ids)
         for book in self._live.values():
-            book["hubspot_owner_id"] = replace(book["hubspot_owner_id"], allowed=allowed)
+            self._own(book)
 
     def of(self, kind: Kind) -> Mapping[str, Definition]:
         return self._live[kind.name]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import bisect
 import random
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from syncd.sandbox.hubspot.kinds import KINDS, Kind
+from syncd.sandbox.hubspot.kinds import Kind
 from syncd.sandbox.hubspot.values import iso
 
 _FIRST_ID = 151_000_000_000
@@ -86,7 +87,7 @@ class Records:
     def __init__(self, dice: random.Random) -> None:
         self._dice = dice
         self._last = _FIRST_ID
-        self._shelves = {kind.name: _Shelf() for kind in KINDS}
+        self._shelves: defaultdict[str, _Shelf] = defaultdict(_Shelf)
         self.blocked_emails: set[str] = set()
         """Of contacts deleted for privacy; never to be created again."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -12,7 +12,7 @@ from typing import Any
 
 from syncd.runtime.clock import Clock
 from syncd.sandbox.hubspot.errors import ApiError, missing_fields, validation
-from syncd.sandbox.hubspot.kinds import KINDS, Kind
+from syncd.sandbox.hubspot.kinds import Kind
 from syncd.sandbox.hubspot.properties import Definition
 from syncd.sandbox.hubspot.records import Record
 from syncd.sandbox.hubspot.shapes import integer, mapping, mappings, optional
@@ -48,7 +48,7 @@ class SearchIndex:
         self.least, self.most = least, most
         self._clock = clock
         self._dice = dice
-        self._entries: dict[str, dict[str, Entry]] = {kind.name: {} for kind in KINDS}
+        self._entries: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
         """In order of last sight, so that the freshest are at the end."""
         self._due: deque[tuple[int, Record]] = deque()
         self._waiting: set[str] = set()

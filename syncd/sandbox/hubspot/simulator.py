@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 
 from syncd.sandbox.http import Reply, Request
-from syncd.sandbox.hubspot import api_account, api_associations, api_metadata, api_objects
+from syncd.sandbox.hubspot import api_account, api_associations, api_metadata, api_objects, api_schemas
 from syncd.sandbox.hubspot.account import Account, Profile
 from syncd.sandbox.hubspot.call import MAX_TARGET, Answer, Call, Route, correlation_id, not_there, route
 from syncd.sandbox.hubspot.errors import ApiError
-from syncd.sandbox.hubspot.kinds import KINDS
+from syncd.sandbox.hubspot.kinds import Kind
 from syncd.sandbox.hubspot.limits import Limits, LimitSettings, overload
 from syncd.sandbox.hubspot.oddities import Oddities
 from syncd.sandbox.hubspot.people import OWNERS, People
@@ -109,7 +109,7 @@ class HubspotSandbox(Vendor):
             case "pipelines":
                 return api_metadata.pipelines(call)
             case "schemas":
-                return api_metadata.schemas(call)
+                return api_schemas.schemas(call)
             case "owners":
                 return api_metadata.owners(call, OWNERS)
             case "account-info":
@@ -146,10 +146,9 @@ class HubspotSandbox(Vendor):
     # -- the judge and the people
 
     def objects(self) -> Mapping[str, Iterable[Mapping[str, Any]]]:
-        return {kind.name: self._shown(kind.name) for kind in KINDS}
+        return {kind.name: self._shown(kind) for kind in self.account.kinds}
 
-    def _shown(self, name: str) -> Iterator[Mapping[str, Any]]:
-        kind = next(one for one in KINDS if one.name == name)
+    def _shown(self, kind: Kind) -> Iterator[Mapping[str, Any]]:
         for record in self.account.records.all(kind):
             yield self._whole(record)
 
@@ -167,7 +166,7 @@ class HubspotSandbox(Vendor):
         }
 
     def counts(self) -> dict[str, int]:
-        return {kind.name: sum(1 for _ in self.account.records.all(kind)) for kind in KINDS}
+        return {kind.name: sum(1 for _ in self.account.records.all(kind)) for kind in self.account.kinds}
 
     async def act(self, deed: Mapping[str, Any]) -> Any:
         """What :class:`People` do, and switches of the simulator: ``webhooks``, ``webhook_counts``,

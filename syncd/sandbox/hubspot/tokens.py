@@ -18,6 +18,8 @@ LIFETIME_SECONDS = 1800
 
 ALL_SCOPES = frozenset(
     {"oauth", "e-commerce", "tickets", "crm.objects.owners.read"}
+    | {"collector.graphql_query.execute", "collector.graphql_schema.read"}
+    | {f"crm.{what}.custom.{verb}" for what in ("objects", "schemas") for verb in ("read", "write")}
     | {scope for kind in KINDS for scope in (*kind.read_scopes(), *kind.write_scopes())}
     | {scope for kind in KINDS for scope in (*kind.schema_read_scopes(), *kind.schema_write_scopes())}
 )

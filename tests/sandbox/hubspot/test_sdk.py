@@ -161,8 +161,9 @@ async def test_properties_pipelines_schemas_owners_and_tokens(client: Any, porta
 async def test_other_types_merge_and_privacy(client: Any) -> None:
     def story() -> None:
         objects = client.crm.objects
-        for kind in ("line_items", "products", "tickets", "orders", "companies", "0-123"):
-            made = objects.batch_api.upsert(kind, {"inputs": [{"id": "k", "idProperty": KEY, "properties": {}}]})
+        for kind in ("line_items", "products", "tickets", "orders", "companies", "0-123", "quotes"):
+            values = {"hs_pipeline_stage": "1"} if kind == "tickets" else {}
+            made = objects.batch_api.upsert(kind, {"inputs": [{"id": "k", "idProperty": KEY, "properties": values}]})
             assert made.results[0].id
         api = client.crm.contacts.basic_api
         one, two = [api.create({"properties": {"email": f"{n}@example.com"}, "associations": []}).id for n in range(2)]
