@@ -192,6 +192,9 @@ class CommercetoolsSettings(ConnectionSettings):
     """Of an API client of syncd's own; its writes are recognised by it."""
     scopes: tuple[str, ...] = ()
     """Scopes to ask for, without the project; empty for all the API client has."""
+    reads: Annotated[str, OneOf(("auto", "rest", "graphql"))] = "auto"
+    """``auto``: lists by GraphQL, which answers the mapped fields alone, where all of them can be asked for so.
+    ``rest``: never. ``graphql``: as ``auto``, and ``syncd check`` warns of mappings that are read otherwise."""
     custom_type: str = "syncd-customer"
     """Key of the type given to customers that have none when a custom field is first written."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from syncd.model.value import (
     FieldType,
@@ -260,6 +260,9 @@ class FirstOf:
 @dataclass(frozen=True, slots=True)
 class LineItems:
     """commercetools line items to canonical items: ``key, sku, name, quantity, price``. Read only."""
+
+    READS: ClassVar[tuple[str, ...]] = ("id", "variant.sku", "name", "quantity", "price.value")
+    """What it looks at of each line."""
 
     locales: tuple[str, ...] = ("en",)
     name: str = "line_items"

@@ -84,6 +84,7 @@ def _commercetools(
         client_secret=needed("client_secret"),
         scopes=connection.scopes,
         custom_type_key=connection.custom_type,
+        reads=connection.reads,
         read_seconds=connection.timeout,
         total_seconds=2 * connection.timeout,
     )

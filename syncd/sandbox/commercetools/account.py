@@ -1,7 +1,7 @@
 """The simulated account: one auth server and one project behind one port.
 
 Requests are routed, checked for token and scope, answered; what the platform would refuse is refused in its words.
-Not simulated: stores, channels, associates, messages and subscriptions, GraphQL, imports, product search, taxes,
+Not simulated: stores, channels, associates, messages and subscriptions, imports, product search, taxes,
 discounts, payments, shipping methods.
 """
 
@@ -20,6 +20,7 @@ from syncd.sandbox.commercetools.collection import Collection, Row
 from syncd.sandbox.commercetools.customers import CUSTOMERS, GROUPS
 from syncd.sandbox.commercetools.errors import ApiError, invalid_input, invalid_json, not_found
 from syncd.sandbox.commercetools.fields import FIELDS
+from syncd.sandbox.commercetools.graphql import GraphQLDoor
 from syncd.sandbox.commercetools.orders import ORDERS, order_from_cart
 from syncd.sandbox.commercetools.products import PRODUCT_TYPES, PRODUCTS
 from syncd.sandbox.commercetools.project import PATHS, Actor, Project, Settings
@@ -63,6 +64,7 @@ class CommercetoolsSandbox(Vendor):
         self.project = Project(self.settings, room.clock, room.dice, self._note)
         self.project.late_ms = late_ms
         self.project.sees_bump = room.faults.next_bump
+        self.graphql = GraphQLDoor(self.project)
         self.recording = True
         """Whether effects go to the ledger; off while a history is seeded."""
 
@@ -140,6 +142,10 @@ class CommercetoolsSandbox(Vendor):
         if len(parts) == 1:
             require(grant, self.settings.key, ["view_project_settings"])
             return self._project(request)
+        if parts[1:] == ["graphql"] and self.settings.graphql:
+            if request.method != "POST":
+                raise _not_allowed(request)
+            return self.graphql.answer(_body(request), grant)
         verb = "view" if request.method in {"GET", "HEAD"} else "manage"
         if parts[1] == custom_objects.PATH:
             require(grant, self.settings.key, [f"{verb}_key_value_documents"])

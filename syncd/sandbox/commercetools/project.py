@@ -66,6 +66,10 @@ class Settings:
     currencies: tuple[str, ...] = ("GBP", "EUR", "USD", "JPY")
     countries: tuple[str, ...] = ("GB", "DE", "FR", "US", "JP")
     cart_days: int = 90
+    graphql: bool = True
+    """Whether the project answers GraphQL at all."""
+    graphql_weight: int = 20_000
+    """How heavy a GraphQL query may be."""
 
 
 Applied = Callable[[str, str, Row, Mapping[str, Any], str], None]

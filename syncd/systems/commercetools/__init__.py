@@ -5,11 +5,11 @@
     system.py      the connection as the engine sees it
       capture.py   polls by (lastModifiedAt, id), scans by id
       read.py      by id and by our key
-      write.py     creates, updates and deletes, one verdict each
-        actions.py forms drafts and update actions (pure) by tables.py: path -> way (ways.py, lists.py, units.py)
+      rows.py      pages by GraphQL or by the HTTP API; reading.py which of them; selections.py what is asked for (pure)
+      write.py     creates and updates, one verdict each; actions.py forms drafts and update actions (pure)
       check.py     the doctor; provision.py makes custom types; fields.py knows field definitions (pure)
     client.py      signed-in requests; auth.py the token; wire.py one paid request; query.py pages and predicates
-    errors.py      every error to a failure (pure tables); resources.py what mappings may name (pure); values.py
+    errors.py      every error to a failure (pure tables); resources.py what mappings may name (pure)
     events.py      what the shop tells by events (pure; needs no HTTP client)
 
 Nothing is imported here, so that the HTTP client is loaded on first use only.

@@ -25,8 +25,9 @@ from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.model.value import InvalidValueError, instant_from_ms, instant_to_ms
 from syncd.systems.commercetools.client import Client
-from syncd.systems.commercetools.query import Query, Rows, query
+from syncd.systems.commercetools.query import Query, Rows
 from syncd.systems.commercetools.resources import bad_response, expansions, resource_of, snapshot
+from syncd.systems.commercetools.rows import rows as page_of
 from syncd.systems.contract import Page, Snapshot, VendorError
 
 EPOCH: Final = "1970-01-01T00:00:00.000Z"
@@ -78,7 +79,7 @@ async def poll(client: Client, mapping: ObjectMapping, text: str | None, lane: L
         return Page((), PollCursor(await _newest(client, mapping, lane)).encode(), more=True)
     cursor = PollCursor.decode(text)
     begun = cursor.begun if cursor.walking else client.now_ms()
-    rows = await query(client, mapping.object, _poll_query(client, mapping, cursor), lane)
+    rows = await page_of(client, mapping, _poll_query(client, mapping, cursor), lane)
     found = _snapshots(mapping, rows)
     if found:
         _must_advance(cursor, found[-1])
@@ -99,17 +100,17 @@ async def scan(client: Client, mapping: ObjectMapping, text: str | None, lane: L
         limit=client.settings.page_limit,
         expand=expansions(mapping),
     )
-    rows = await query(client, mapping.object, asked, lane)
+    rows = await page_of(client, mapping, asked, lane)
     found = _snapshots(mapping, rows)
-    if found and _id(found[-1]) <= last:
+    if found and found[-1].external_id <= last:
         raise bad_response("a page of a scan does not go on where the last one ended")
-    end = _id(found[-1]) if found else last
+    end = found[-1].external_id if found else last
     return Page(found, orjson.dumps({"id": end}).decode(), more=rows.full)
 
 
 async def _newest(client: Client, mapping: ObjectMapping, lane: Lane) -> str:
     """``lastModifiedAt`` of the newest row. With no rows at all, everything that comes is new: the epoch."""
-    rows = await query(client, resource_of(mapping).object, Query(sort=("lastModifiedAt desc",), limit=1), lane)
+    rows = await page_of(client, mapping, Query(sort=("lastModifiedAt desc",), limit=1), lane)
     found = _snapshots(mapping, rows)
     return _at(found[0]) if found else EPOCH
 
@@ -127,7 +128,7 @@ def _next(cursor: PollCursor, found: list[Snapshot], *, full: bool, begun: int, 
     """Where to go on after a page. Pure."""
     floor = cursor.floor if cursor.walking else cursor.at
     if full and found:
-        return PollCursor(_at(found[-1]), _id(found[-1]), begun, floor)
+        return PollCursor(_at(found[-1]), found[-1].external_id, begun, floor)
     reached = _ms(_at(found[-1]) if found else cursor.at)
     if cursor.walking:
         # A clock that was set back says nothing of the span: then the round is walked once more.
@@ -138,7 +139,7 @@ def _next(cursor: PollCursor, found: list[Snapshot], *, full: bool, begun: int, 
 def _must_advance(cursor: PollCursor, last: Snapshot) -> None:
     if not cursor.walking:
         return
-    here, there = (_ms(cursor.at), cursor.id), (last.modified_at, _id(last))
+    here, there = (_ms(cursor.at), cursor.id), (last.modified_at, last.external_id)
     if there <= here:
         raise bad_response("a page of a poll does not go on where the last one ended")
 
@@ -150,11 +151,6 @@ def _snapshots(mapping: ObjectMapping, rows: Rows) -> list[Snapshot]:
 
 def _at(found: Snapshot) -> str:
     return str(found.data["lastModifiedAt"])
-
-
-def _id(found: Snapshot) -> str:
-    """What pages are sorted by, also where links know the resource by its key."""
-    return str(found.data["id"])
 
 
 def _ms(instant: str) -> int:

@@ -17,6 +17,7 @@ from syncd.model.failure import Failure, Remedy
 from syncd.runtime.clock import World
 from syncd.systems.commercetools.auth import Token, Tokens
 from syncd.systems.commercetools.errors import Doing, from_reply, from_unusable, http_date, json_object
+from syncd.systems.commercetools.reading import Reading
 from syncd.systems.commercetools.settings import CommercetoolsSettings
 from syncd.systems.commercetools.wire import RawReply, Wire
 from syncd.systems.contract import Call, Payer, VendorError
@@ -55,6 +56,7 @@ class Client:
         self._wire = Wire(settings, payer, world, transport)
         self._tokens = Tokens(settings, self._wire, world)
         self._notices: set[str] = set()
+        self.reading = Reading(settings.reads)
         self.settings = settings
 
     def open(self) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, Final
@@ -73,12 +73,11 @@ CODES: Final[Mapping[str, Remedy | str]] = {
     "ExtensionPredicateEvaluationFailed": Remedy.ASK,
     "AssociateMissingPermission": Remedy.ASK,
     "SearchNotReady": Remedy.ASK,
-    # Another price of the same scope, for an overlapping time: to link to it would move somebody else's price.
-    "OverlappingStandalonePriceValidity": Remedy.ASK,
     # It exists already. The writer looks the holder up and falls back to ASK.
     "DuplicateField": Remedy.LINK,
     "DuplicateFieldWithConflictingResource": Remedy.LINK,
     "DuplicateStandalonePriceScope": Remedy.LINK,
+    "OverlappingStandalonePriceValidity": Remedy.LINK,
     # Somebody else was at it at the same moment.
     "LockedField": Remedy.RETRY,
     "ExactLockConflict": Remedy.RETRY,
@@ -146,15 +145,35 @@ def from_reply(status: int, headers: Mapping[str, str], content: bytes, doing: D
     body = json_object(content)
     errors = list(_errors(body))
     code = _code(body, errors)
-    first = errors[0] if errors else {}
     reply = "" if doing is Doing.SIGN_IN else content[:REPLY_CHARACTERS].decode("utf-8", "replace")
     if not code:
         return _foreign(status, headers, reply, doing)
+    return _told(status, code, errors, body, headers, reply, doing)
+
+
+def from_graphql(errors: Sequence[Any]) -> Failure:
+    """The failure told by the ``errors`` of a GraphQL answer that was HTTP 200, with or without data."""
+    listed: list[Mapping[str, Any]] = [one for one in errors if isinstance(one, dict)]
+    code = _code({}, listed) or "graphql-error"
+    reply = orjson.dumps(listed, default=str)[:REPLY_CHARACTERS].decode("utf-8", "replace")
+    return _told(200, code, listed or [{}], {}, {}, reply, Doing.READ)
+
+
+def _told(
+    status: int,
+    code: str,
+    errors: list[Mapping[str, Any]],
+    body: Mapping[str, Any] | None,
+    headers: Mapping[str, str],
+    reply: str,
+    doing: Doing,
+) -> Failure:
+    first = errors[0] if errors else {}
     remedy = _remedy(status, code, first, doing)
     return Failure(
         remedy=remedy,
         code=code,
-        message=without_addresses(_message(body, first) or code) + _referring(first),
+        message=without_addresses(_message(body, first) or code),
         status=status,
         retry_after_seconds=_wait(remedy, code, headers),
         existing_id=_existing(errors),
@@ -303,12 +322,6 @@ def _code(body: Mapping[str, Any] | None, errors: list[Mapping[str, Any]]) -> st
 def _message(body: Mapping[str, Any] | None, error: Mapping[str, Any]) -> str:
     candidates = (error.get("detailedErrorMessage"), error.get("message"), (body or {}).get("message"))
     return next((one for one in candidates if isinstance(one, str) and one), "")
-
-
-def _referring(error: Mapping[str, Any]) -> str:
-    """What stands in the way of a delete, where the vendor tells it beside its words."""
-    kind = error.get("referencedBy")
-    return f" (referenced by: {kind[:100]})" if isinstance(kind, str) else ""
 
 
 def _existing(errors: list[Mapping[str, Any]]) -> str | None:

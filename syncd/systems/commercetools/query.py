@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -72,6 +73,23 @@ async def query(client: Client, object_: str, asked: Query, lane: Lane) -> Rows:
         taken = reply.body.get("limit")
         cap = min(limit, taken) if isinstance(taken, int) and taken > 0 else limit
         return Rows(rows, len(rows) >= cap, reply.date_ms)
+
+
+_PLACEHOLDER: Final = re.compile(r'"(?:[^"\\]|\\.)*"|:([A-Za-z]\w*)')
+
+
+def spelled_out(where: str, variables: Mapping[str, str]) -> str:
+    """A predicate with its ``:name`` placeholders replaced by literals: GraphQL has no input variables for them.
+
+    >>> spelled_out('id > :id and key != ":id"', {"id": "7"})
+    'id > "7" and key != ":id"'
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        name = match[1]
+        return match[0] if name is None else literal(variables[name])
+
+    return _PLACEHOLDER.sub(replaced, where)
 
 
 def literal(text: str) -> str:

@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
-from syncd.systems.commercetools.client import Client
-from syncd.systems.commercetools.query import LIST_LENGTH, Query, chunks, each, expand_params, one_of, query
+from syncd.systems.commercetools.client import Client, segment
+from syncd.systems.commercetools.query import Query, each, expand_params, one_of, query
 from syncd.systems.commercetools.resources import Resource, expansions, resource_of, snapshot
+from syncd.systems.commercetools.rows import TOO_LONG, address_parts, parts
+from syncd.systems.commercetools.rows import rows as page_of
 from syncd.systems.contract import ReadResult, Snapshot, VendorError
 
 FEW = 3
@@ -23,12 +25,9 @@ FEW = 3
 async def read(client: Client, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
     """Resources by id, any number."""
     wanted = list(dict.fromkeys(ids))
-    resource = resource_of(mapping)
-    found = await _by_query(client, mapping, resource.identity, wanted, lane) if len(wanted) > FEW else {}
+    found = await _by_query(client, mapping, "id", wanted, lane) if len(wanted) > FEW else {}
     left = [one for one in wanted if one not in found]
-    fetched = await each(
-        left, lambda one: fetch(client, mapping, resource.by_id(one), lane), client.settings.concurrency
-    )
+    fetched = await each(left, lambda one: fetch(client, mapping, segment(one), lane), client.settings.concurrency)
     found |= {asked: one for asked, one in zip(left, fetched, strict=True) if one is not None}
     return ReadResult(found, frozenset(wanted) - found.keys())
 
@@ -39,8 +38,7 @@ async def find(client: Client, mapping: ObjectMapping, keys: Sequence[str], lane
     if not path:
         raise VendorError(Failure(Remedy.ASK, "no-key-path", f"{mapping.name} has no path that holds our key"))
     wanted = list(dict.fromkeys(keys))
-    resource = resource_of(mapping)
-    certain = path == "key" and resource.keyed
+    certain = path == "key" and resource_of(mapping).keyed
     found = {} if certain and len(wanted) <= FEW else await _by_query(client, mapping, path, wanted, lane)
     left = [one for one in wanted if one not in found]
     if left and not certain:
@@ -49,16 +47,16 @@ async def find(client: Client, mapping: ObjectMapping, keys: Sequence[str], lane
             Failure(Remedy.WAIT, "not-visible-yet", "a query cannot rule out a recent write", retry_after_seconds=10.0)
         )
     fetched = await each(
-        left, lambda key: fetch(client, mapping, resource.by_key(key), lane), client.settings.concurrency
+        left, lambda key: fetch(client, mapping, f"key={segment(key)}", lane), client.settings.concurrency
     )
     return found | {key: one for key, one in zip(left, fetched, strict=True) if one is not None}
 
 
-async def fetch(client: Client, mapping: ObjectMapping, address: str, lane: Lane) -> Snapshot | None:
-    """One resource by its address (see :meth:`Resource.by_id`); ``None`` where there is none."""
+async def fetch(client: Client, mapping: ObjectMapping, last: str, lane: Lane) -> Snapshot | None:
+    """One resource by the last segment of its address (``<id>`` or ``key=<key>``); ``None`` where there is none."""
     resource = resource_of(mapping)
     try:
-        reply = await client.get(address, lane, expand_params(expansions(mapping)), one=True)
+        reply = await client.get(f"{resource.object}/{last}", lane, expand_params(expansions(mapping)), one=True)
     except VendorError as error:
         if error.failure.remedy is Remedy.GONE:
             return None
@@ -78,12 +76,25 @@ async def _by_query(
     """What a query shows, by the value at ``path``."""
     found: dict[str, Snapshot] = {}
     asked = frozenset(wanted)
-    for part in chunks(wanted, LIST_LENGTH):
-        for one in await _all(client, mapping, one_of(path, part), len(part), lane):
+    for part in parts(client, mapping, wanted):
+        for one in await _listed(client, mapping, path, part, lane):
             value = _text_at(one, path)
             if value in asked:
                 found[value] = one
     return found
+
+
+async def _listed(
+    client: Client, mapping: ObjectMapping, path: str, values: Sequence[str], lane: Lane
+) -> list[Snapshot]:
+    try:
+        return await _all(client, mapping, one_of(path, values), len(values), lane)
+    except VendorError as error:
+        if error.failure.code != TOO_LONG:
+            raise
+    # GraphQL was given up on the way: the list must fit into addresses now.
+    found = [await _all(client, mapping, one_of(path, part), len(part), lane) for part in address_parts(values)]
+    return [one for some in found for one in some]
 
 
 async def _all(client: Client, mapping: ObjectMapping, where: str, count: int, lane: Lane) -> list[Snapshot]:
@@ -93,12 +104,12 @@ async def _all(client: Client, mapping: ObjectMapping, where: str, count: int, l
     while True:
         more = f"({where}) and id > :id" if last else where
         asked = Query(more, {"id": last} if last else {}, ("id asc",), count, rows_expand)
-        rows = await query(client, resource.object, asked, lane)
+        rows = await page_of(client, mapping, asked, lane)
         part = [snapshot(resource, row) for row in rows.rows]
         found += part
         if not part or not rows.full or len(found) >= count:
             return found
-        last = str(part[-1].data["id"])
+        last = part[-1].external_id
 
 
 def _text_at(one: Snapshot, path: str) -> str:

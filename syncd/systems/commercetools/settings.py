@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from syncd.runtime.secret import Secret
 
+READS: Final = ("auto", "graphql", "rest")
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -28,6 +29,8 @@ class CommercetoolsSettings:
     """Scopes to ask for, such as ``manage_customers``; empty asks for all that the API client has."""
     custom_type_key: str = "syncd-customer"
     """The custom type given to a customer that has none when a custom field is first written."""
+    reads: str = "auto"
+    """``auto`` and ``graphql``: lists of what is mapped by GraphQL, where that can be; ``rest``: never."""
     concurrency: int = 10
     """Requests of one batch that are under way at once. The budget limits the connection as a whole."""
     page_limit: int = 500
@@ -49,5 +52,7 @@ class CommercetoolsSettings:
             raise SettingsError("project_key: expected the project's key")
         if not 1 <= self.page_limit <= 500:
             raise SettingsError("page_limit: expected 1 to 500")
+        if self.reads not in READS:
+            raise SettingsError(f"reads: expected one of {', '.join(READS)}")
         if self.concurrency < 1:
             raise SettingsError("concurrency: expected 1 or more")

@@ -60,6 +60,7 @@ def settings(**changes: Any) -> CommercetoolsSettings:
         "auth_url": AUTH,
         "client_id": Secret("client"),
         "client_secret": Secret("hush-hush"),
+        "reads": "rest",
     }
     return CommercetoolsSettings(**{**given, **changes})
 
