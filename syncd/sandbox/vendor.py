@@ -16,6 +16,7 @@ from syncd.runtime.clock import Clock
 from syncd.sandbox.faults import VendorFaults
 from syncd.sandbox.http import MAX_BODY_BYTES, Reply, Request
 from syncd.sandbox.ledger import Ledger
+from syncd.sandbox.world.world import World
 
 HUMAN = "human"
 """Actor of what simulated people do in the vendor's own screens."""
@@ -76,6 +77,10 @@ class Vendor(ABC):
     @abstractmethod
     def objects(self) -> Mapping[str, Iterable[Mapping[str, Any]]]:
         """All objects held, by kind, as plain JSON values; archived ones marked the vendor's way."""
+
+    def populate(self, world: World) -> None:
+        """Let the people, companies and products of a world have been here always; before anything else happens."""
+        raise NotImplementedError(f"{self.name} has no place for a world")
 
     def counts(self) -> dict[str, int]:
         """How many objects there are, by kind."""

@@ -24,6 +24,7 @@ from syncd.sandbox.bigcommerce import (
     groups,
     hooks,
     information,
+    inhabitants,
     metafields,
     orders,
     people,
@@ -37,6 +38,7 @@ from syncd.sandbox.bigcommerce.sender import SenderSettings, WebhookSender
 from syncd.sandbox.bigcommerce.store import Store, StoreSettings
 from syncd.sandbox.http import Reply, Request
 from syncd.sandbox.vendor import ActError, Room, Vendor
+from syncd.sandbox.world.world import World
 
 _GZIP_FROM_BYTES = 1400
 _READS = frozenset({"GET", "HEAD"})
@@ -207,6 +209,9 @@ class BigcommerceSandbox(Vendor):
 
     def _price_records(self) -> Iterable[Mapping[str, Any]]:
         return (row for rows in self.store.price_records.values() for row in rows.values())
+
+    def populate(self, world: World) -> None:
+        inhabitants.populate(self, world)
 
     async def act(self, deed: Mapping[str, Any]) -> Any:
         """What :mod:`~syncd.sandbox.bigcommerce.people` do, and switches of the simulator: ``settings``, ``limits``,

@@ -1,13 +1,15 @@
 """Rows of one kind, as bytes of JSON behind indexes: half a million customers stay small, and no stored row can be
-changed in passing."""
+changed in passing. Beneath them may lie a segment of rows that were always there."""
 
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
+
+from syncd.sandbox.lazy import Base, Segment
 
 Row = dict[str, Any]
 
@@ -30,6 +32,9 @@ class Table:
     def __init__(self, unique: Iterable[str] = (), grouped: Iterable[str] = (), stamp: str = "date_modified") -> None:
         self._raw: dict[int, bytes] = {}
         self._ids: list[int] = []
+        """Of those made since; what became of the segment's own keeps its place there."""
+        self._segment: Segment[int, Row] | None = None
+        self._moment: Callable[[str], int] = int
         self._stamp = stamp
         self._stamps: dict[int, str] = {}
         self._in_order = True
@@ -38,45 +43,56 @@ class Table:
         self._grouped: dict[str, dict[Any, dict[int, None]]] = {path: {} for path in grouped}
         self._last = 0
 
+    def settle(self, base: Base[int, Row], moment: Callable[[str], int]) -> None:
+        """Let the rows of a base have been here always; only while there are none. ``moment``: a stamp in ms."""
+        self._segment, self._moment = Segment(base), moment
+        self._last = base.id_at(base.size - 1) if base.size else 0
+
     def __len__(self) -> int:
-        return len(self._raw)
+        return len(self._ids) + (len(self._segment) if self._segment else 0)
 
     def __contains__(self, number: int) -> bool:
-        return number in self._raw
+        return number in self._raw or (self._segment is not None and self._segment.rank(number) is not None)
 
     def new_id(self) -> int:
         self._last += 1
         return self._last
 
-    def ids(self) -> list[int]:
+    def ids(self) -> Sequence[int]:
         """Ascending. Not to be changed."""
-        return self._ids
+        return self._ids if self._segment is None else self._segment.ids(self._ids)
 
-    def ids_after(self, number: int) -> list[int]:
-        return self._ids[bisect_right(self._ids, number) :]
+    def ids_after(self, number: int) -> Sequence[int]:
+        ids = self.ids()
+        return ids[bisect_right(ids, number) :]
 
     def get(self, number: int) -> Row | None:
         """A copy the caller may change."""
         raw = self._raw.get(number)
-        return None if raw is None else orjson.loads(raw)
+        if raw is not None:
+            row: Row = orjson.loads(raw)
+            return row
+        return self._segment.get(number) if self._segment is not None else None
 
     def rows(self) -> Iterator[Row]:
-        return (orjson.loads(self._raw[number]) for number in list(self._ids))
-
-    def stamp_of(self, number: int) -> str:
-        return self._stamps.get(number, "")
+        return (row for number in list(self.ids()) if (row := self.get(number)) is not None)
 
     def holder(self, path: str, value: str) -> int | None:
-        return self._unique[path].get(value.casefold())
+        held = self._unique[path].get(value.casefold())
+        return held if held is not None or self._segment is None else next(self._segment.find(path, value), None)
 
     def of_group(self, path: str, value: Any) -> list[int]:
         """Ids of those that have the value, ascending."""
-        return sorted(self._grouped[path].get(value, ()))
+        found = sorted(self._grouped[path].get(value, ()))
+        return found if self._segment is None else sorted([*found, *self._segment.find(path, value)])
 
     def by_stamp(self) -> list[int]:
-        """Ids by time of change, oldest first."""
-        self._arrange()
-        return list(self._stamps)
+        """Ids by time of change and by id, oldest first."""
+        own = sorted(self._stamps, key=lambda number: (self._stamps[number], number))
+        always = (
+            [] if self._segment is None else [self._segment.base.id_at(rank) for _, rank in self._segment.by_time()]
+        )
+        return [*always, *own]
 
     def changed_since(self, stamp: str) -> list[int]:
         """Ids of rows with a stamp not before this one, ascending."""
@@ -86,6 +102,8 @@ class Table:
             if self._stamps[number] < stamp:
                 break
             found.append(number)
+        if self._segment is not None:
+            found += [self._segment.base.id_at(rank) for _, rank in self._segment.by_time(self._moment(stamp))]
         return sorted(found)
 
     def _arrange(self) -> None:
@@ -99,6 +117,8 @@ class Table:
         old = self._raw.get(number)
         if old is not None:
             self._unindex(orjson.loads(old))
+        elif self._segment is not None and self._segment.change(number):
+            pass  # it keeps its place
         elif not self._ids or number > self._ids[-1]:
             self._ids.append(number)
         else:
@@ -120,10 +140,14 @@ class Table:
         self._stamps[number] = stamp
 
     def drop(self, number: int) -> None:
-        row = orjson.loads(self._raw.pop(number))
-        self._unindex(row)
-        del self._stamps[number]
-        del self._ids[bisect_right(self._ids, number) - 1]
+        raw = self._raw.pop(number, None)
+        if raw is not None:
+            self._unindex(orjson.loads(raw))
+            del self._stamps[number]
+        if self._segment is not None and self._segment.owns(number):
+            self._segment.drop(number)
+        else:
+            del self._ids[bisect_right(self._ids, number) - 1]
 
     def _unindex(self, row: Row) -> None:
         for path, keys in self._unique.items():

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from syncd.sandbox.commercetools import custom_objects, seeding
+from syncd.sandbox.commercetools import custom_objects, inhabitants, seeding
 from syncd.sandbox.commercetools.auth import ApiClient, AuthServer, require
 from syncd.sandbox.commercetools.carts import CARTS, adopt, current_cart, guest_cart
 from syncd.sandbox.commercetools.collection import Collection, Row
@@ -29,6 +29,7 @@ from syncd.sandbox.commercetools.resource import Resource, create, delete, updat
 from syncd.sandbox.commercetools.types import TYPES
 from syncd.sandbox.http import Reply, Request, reply_json
 from syncd.sandbox.vendor import ActError, Room, Vendor
+from syncd.sandbox.world.world import World
 
 RESOURCES = {one.path: one for one in (CUSTOMERS, GROUPS, TYPES, CARTS, ORDERS, PRODUCT_TYPES, PRODUCTS)}
 _LOOKUPS = {"key": "key", "order-number": "orderNumber"}
@@ -111,6 +112,9 @@ class CommercetoolsSandbox(Vendor):
 
     def objects(self) -> Mapping[str, Iterable[Mapping[str, Any]]]:
         return {path: _rows(rows) for path, rows in self.project.collections.items()}
+
+    def populate(self, world: World) -> None:
+        inhabitants.populate(self, world)
 
     async def act(self, deed: Mapping[str, Any]) -> Any:
         """``{"op": "seed", ...}`` (see :func:`~syncd.sandbox.commercetools.seeding.act`), ``{"op": "expire_tokens"}``,

@@ -6,11 +6,10 @@ import random
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from syncd.runtime.clock import Clock
-from syncd.sandbox.commercetools.collection import Collection, Row
+from syncd.sandbox.commercetools.collection import Collection, Row, instant_of
 from syncd.sandbox.commercetools.errors import duplicate_field, invalid_field, reference_not_found
 
 PATHS = {
@@ -181,9 +180,3 @@ def changed(before: Row, after: Row) -> Row:
     """What differs, at the top level; removed members are None."""
     names = (before.keys() | after.keys()) - _HOUSEKEEPING
     return {name: after.get(name) for name in sorted(names) if before.get(name) != after.get(name)}
-
-
-def instant_of(ms: int) -> str:
-    """Milliseconds since the epoch as the platform writes instants."""
-    seconds, rest = divmod(ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"

@@ -153,7 +153,7 @@ def _candidates(collection: Collection, query: Query, indexed: Sequence[str]) ->
 
 
 def _walk_ids(collection: Collection, low: str | None, high: str | None, down: bool) -> Iterator[str]:
-    for id_ in collection.by_id.walk(high if down else low, backwards=down):
+    for id_ in collection.walk_ids(high if down else low, backwards=down):
         if (down and low is not None and id_ < low) or (not down and high is not None and id_ > high):
             return
         yield id_
@@ -164,7 +164,7 @@ def _walk_modified(collection: Collection, where: Node | None, down: bool) -> It
     edge = high if down else low
     # Upwards the smallest id of that instant, downwards something above all ids.
     start = None if edge is None else (edge, "\uffff" if down else "")
-    for stamp, id_ in collection.by_modified.walk(start, backwards=down):
+    for stamp, id_ in collection.walk_modified(start, backwards=down):
         if (down and low is not None and stamp < low) or (not down and high is not None and stamp > high):
             return
         yield id_
