@@ -135,6 +135,12 @@ class Account:
             raise not_found()
         return record
 
+    def values_of(self, type_id: str, id_: str) -> Mapping[str, str]:
+        """What a living record holds now; nothing for one that is not there."""
+        kind = next((one for one in self.kinds if one.type_id == type_id), None)
+        record = self.records.get(kind, id_) if kind else None
+        return record.values if record else {}
+
     # -- planning
 
     def plan_create(

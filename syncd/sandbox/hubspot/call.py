@@ -33,7 +33,7 @@ Answer = tuple[int, Any]
 class Route:
     area: str
     """``objects``, ``associations``, ``properties``, ``pipelines``, ``owners``, ``schemas``, ``account-info``,
-    ``oauth``."""
+    ``oauth``, ``journal``, ``journal-subscriptions``, ``journal-snapshots``."""
     version: str
     rest: tuple[str, ...]
 
@@ -49,6 +49,10 @@ def route(segments: Sequence[str]) -> Route | None:
             return _known("schemas", version, rest)
         case [("account-info" | "oauth") as area, version, *rest]:
             return _known(area, version, rest)
+        case ["webhooks-journal", ("journal" | "journal-local"), version, *rest]:
+            return _known("journal", version, rest)
+        case ["webhooks-journal", ("subscriptions" | "snapshots") as area, version, *rest]:
+            return _known(f"journal-{area}", version, rest)
     return None
 
 
@@ -61,6 +65,7 @@ _VERSIONS: Mapping[str, frozenset[str]] = {
     "schemas": frozenset({"v3", *DATED}),
     "account-info": frozenset({"v3", *DATED}),
     "oauth": frozenset({"v1", "v2", "v3", *DATED}),
+    **dict.fromkeys(("journal", "journal-subscriptions", "journal-snapshots"), frozenset({"2026-03"})),
 }
 
 

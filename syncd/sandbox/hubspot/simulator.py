@@ -10,17 +10,19 @@ from typing import Any
 import orjson
 
 from syncd.sandbox.http import Reply, Request
-from syncd.sandbox.hubspot import api_account, api_associations, api_metadata, api_objects, api_schemas
+from syncd.sandbox.hubspot import api_account, api_associations, api_journal, api_metadata, api_objects, api_schemas
 from syncd.sandbox.hubspot.account import Account, Profile
 from syncd.sandbox.hubspot.call import MAX_TARGET, Answer, Call, Route, correlation_id, not_there, route
 from syncd.sandbox.hubspot.errors import ApiError
+from syncd.sandbox.hubspot.events import Event
+from syncd.sandbox.hubspot.journal import FILES, Journal
 from syncd.sandbox.hubspot.kinds import Kind
 from syncd.sandbox.hubspot.limits import Limits, LimitSettings, overload
 from syncd.sandbox.hubspot.oddities import Oddities
 from syncd.sandbox.hubspot.people import OWNERS, People
 from syncd.sandbox.hubspot.records import Record, Source
 from syncd.sandbox.hubspot.search import SearchIndex
-from syncd.sandbox.hubspot.tokens import ALL_SCOPES, DEFAULT_TOKEN, App, Tokens
+from syncd.sandbox.hubspot.tokens import ALL_SCOPES, DEFAULT_TOKEN, App, Token, Tokens
 from syncd.sandbox.hubspot.values import iso
 from syncd.sandbox.hubspot.webhooks import WebhookSender, WebhookSettings
 from syncd.sandbox.vendor import ActError, Room, Vendor
@@ -32,6 +34,7 @@ OAUTH_APP = App(
     "5e7b2f6c-0a1d-4c55-9a4e-2f3c8d1b7a90",
     "a3c9d0e4-7b16-4f82-8c2d-91e5b6f7a048",
     oauth=True,
+    own_scopes=api_journal.SCOPES,
 )
 """Installed in every account, besides the private app with the static token."""
 
@@ -70,13 +73,23 @@ class HubspotSandbox(Vendor):
             APP.id,
         )
         self._odd = Oddities(room.dice.random(), room.faults)
-        self.account.emit = self.webhooks.tell
-        self.account.heard = lambda: self.webhooks.listening
+        self.journal = Journal(
+            room.clock, random.Random(room.dice.random()), profile.portal_id, OAUTH_APP.id, self.account.values_of
+        )
+        self.account.emit = self._tell
+        self.account.heard = lambda: self.webhooks.listening or self.journal.listening
         self._correlation = random.Random(room.dice.random())
+
+    def _tell(self, event: Event) -> None:
+        self.webhooks.tell(event)
+        if self.journal.listening:
+            self.journal.tell(event)
 
     # -- requests
 
     async def handle(self, request: Request) -> Reply:
+        if request.path.startswith(FILES):
+            return api_journal.file(request, self.journal)
         headers = {"x-hubspot-correlation-id": correlation_id(self._correlation)}
         try:
             where = _where(request)
@@ -91,12 +104,14 @@ class HubspotSandbox(Vendor):
         if where.area == "oauth":
             return api_account.sign_in(request, where, self.tokens)
         token = self.tokens.of(request.headers.get("authorization", ""))
+        if where.area.startswith("journal"):
+            _check_type(request)
+            return api_journal.answer(Call(self.account, request, where, token, _source(token)), self.journal)
         search = where.area == "objects" and where.rest[1:] == ("search",)
         headers.update(self.limits.spend(token.app.id, search=search, oauth=token.app.oauth))
         _check_type(request)
         self._odd.before(write=_writes(request, where))
-        source = Source("INTEGRATION", str(token.app.id), token.app.name)
-        return self._dispatch(Call(self.account, request, where, token, source))
+        return self._dispatch(Call(self.account, request, where, token, _source(token)))
 
     def _dispatch(self, call: Call) -> Answer:
         match call.route.area:
@@ -170,7 +185,7 @@ class HubspotSandbox(Vendor):
 
     async def act(self, deed: Mapping[str, Any]) -> Any:
         """What :class:`People` do, and switches of the simulator: ``webhooks``, ``webhook_counts``,
-        ``limits``, ``search_delay``."""
+        ``limits``, ``search_delay``, ``expire_journal``, ``forget_journal_subscriptions``."""
         match deed.get("op"):
             case "webhooks":
                 self.set_webhooks(dict(deed["settings"]))
@@ -180,11 +195,16 @@ class HubspotSandbox(Vendor):
                 self.limits.settings = LimitSettings(**deed["settings"])
             case "search_delay":
                 self.account.search.least, self.account.search.most = float(deed["least"]), float(deed["most"])
+            case "expire_journal":
+                self.journal.expire()
+            case "forget_journal_subscriptions":
+                self.journal.subscriptions.clear()
             case op if op in self.people.deeds:
                 return self.people.act(deed)
             case op:
                 raise ActError(f"hubspot knows no {op!r}; there are webhooks, webhook_counts, limits, "
-                               f"search_delay, {', '.join(self.people.deeds)}")  # fmt: skip
+                               f"search_delay, expire_journal, forget_journal_subscriptions, "
+                               f"{', '.join(self.people.deeds)}")  # fmt: skip
         return None
 
     def set_webhooks(self, changes: Mapping[str, Any]) -> None:
@@ -199,6 +219,10 @@ class HubspotSandbox(Vendor):
 
     async def stop(self) -> None:
         await self.webhooks.stop()
+
+
+def _source(token: Token) -> Source:
+    return Source("INTEGRATION", str(token.app.id), token.app.name)
 
 
 def _where(request: Request) -> Route:

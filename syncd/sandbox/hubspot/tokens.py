@@ -32,6 +32,8 @@ class App:
     client_id: str = ""
     client_secret: str = ""
     oauth: bool = False
+    own_scopes: frozenset[str] = frozenset()
+    """What the app may ask for on its own behalf, by client credentials."""
 
 
 @dataclass(slots=True)
@@ -115,7 +117,7 @@ class Tokens:
             raise _oauth_error("BAD_CLIENT_SECRET", "missing or invalid client secret", "invalid_client")
         match form.get("grant_type"):
             case "client_credentials":
-                return self._issue(app, frozenset(form.get("scope", "").split()), "client_credentials", None)
+                return self._issue(app, _own(app, form.get("scope", "")), "client_credentials", None)
             case "refresh_token":
                 refresh = self._tokens.get(form.get("refresh_token", ""))
                 if refresh is None or refresh.revoked or refresh.app is not app or refresh.use != "refresh_token":
@@ -179,6 +181,14 @@ class Tokens:
             "appId": token.app.id,
             "scopes": sorted(token.scopes),
         }
+
+
+def _own(app: App, scope: str) -> frozenset[str]:
+    asked = frozenset(scope.split())
+    if not asked <= app.own_scopes:
+        told = f"the app may not ask for: {' '.join(sorted(asked - app.own_scopes))}"
+        raise _oauth_error("BAD_SCOPES", told, "invalid_scope")
+    return asked
 
 
 def _oauth_error(status: str, message: str, error: str) -> ApiError:

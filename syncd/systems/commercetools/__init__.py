@@ -6,10 +6,11 @@
       capture.py   polls by (lastModifiedAt, id), scans by id
       read.py      by id and by our key
       rows.py      pages by GraphQL or by the HTTP API; reading.py which of them; selections.py what is asked for (pure)
-      write.py     creates and updates, one verdict each; actions.py forms drafts and update actions (pure)
+      write.py     creates, updates and deletes, one verdict each
+        actions.py forms drafts and update actions (pure) by tables.py: path -> way (ways.py, lists.py, units.py)
       check.py     the doctor; provision.py makes custom types; fields.py knows field definitions (pure)
     client.py      signed-in requests; auth.py the token; wire.py one paid request; query.py pages and predicates
-    errors.py      every error to a failure (pure tables); resources.py what mappings may name (pure)
+    errors.py      every error to a failure (pure tables); resources.py what mappings may name (pure); values.py
     events.py      what the shop tells by events (pure; needs no HTTP client)
 
 Nothing is imported here, so that the HTTP client is loaded on first use only.

@@ -1,8 +1,8 @@
-"""Values to customer drafts and update actions. Pure.
+"""Values to drafts and update actions, by the tables. Pure.
 
 ``values`` is path to raw value, ``None`` clears. ``current`` is what the vendor holds as far as we know: keyed by
 path like the values, or the vendor's resource itself. What it tells decides the action: a custom field is set by
-``setCustomField`` on a customer that has a custom type and by ``setCustomType`` on one that has none, and
+``setCustomField`` on a resource that has a custom type and by ``setCustomType`` on one that has none, and
 removing a field that is not there is an error to the vendor. :func:`must_look` says when it does not tell enough.
 """
 
@@ -12,183 +12,145 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from syncd.model.lens import Raw
-from syncd.model.mapping import pluck
+from syncd.systems.commercetools.resources import Resource
+from syncd.systems.commercetools.settings import CommercetoolsSettings
+from syncd.systems.commercetools.tables import TABLES, Table
+from syncd.systems.commercetools.values import (
+    CUSTOM,
+    Current,
+    Unknown,
+    UnwritableError,
+    has_type,
+    held,
+    same,
+)
+from syncd.systems.commercetools.ways import Fixed, UpdateAction
 
 MOST_ACTIONS: Final = 500
 """The vendor's limit for one request."""
 
-CUSTOM: Final = "custom.fields."
+VALUE: Final = "value"
+"""Under it stands all that is our own in a custom object."""
 
-SET: Final[Mapping[str, tuple[str, str]]] = {
-    "firstName": ("setFirstName", "firstName"),
-    "lastName": ("setLastName", "lastName"),
-    "middleName": ("setMiddleName", "middleName"),
-    "title": ("setTitle", "title"),
-    "salutation": ("setSalutation", "salutation"),
-    "dateOfBirth": ("setDateOfBirth", "dateOfBirth"),
-    "companyName": ("setCompanyName", "companyName"),
-    "vatId": ("setVatId", "vatId"),
-    "locale": ("setLocale", "locale"),
-    "externalId": ("setExternalId", "externalId"),
-    "customerNumber": ("setCustomerNumber", "customerNumber"),
-    "key": ("setKey", "key"),
-    "customerGroup": ("setCustomerGroup", "customerGroup"),
-}
-"""Path to the action and the name of its value; the value left out clears."""
-
-CHANGE: Final[Mapping[str, tuple[str, str]]] = {"email": ("changeEmail", "email")}
-"""Required members: they change, but cannot be cleared."""
-
-LISTS: Final[Mapping[str, tuple[str, str]]] = {
-    "customerGroupAssignments": ("setCustomerGroupAssignments", "customerGroupAssignments"),
-    "stores": ("setStores", "stores"),
-}
-"""Whole lists: an empty one clears."""
+_NONE: Final = Table()
 
 
-class UnwritableError(ValueError):
-    """A value has no update action. ``path`` names it."""
-
-    def __init__(self, path: str, why: str) -> None:
-        self.path = path
-        super().__init__(f"{path}: {why}")
-
-
-class _Unknown:
-    pass
+def is_writable(resource: Resource, path: str, *, creating: bool = False) -> bool:
+    """Whether an update of the resource can write the path, or, ``creating``, at least a create."""
+    if resource.contained:
+        return path == VALUE or path.startswith(f"{VALUE}.")
+    way = _table(resource).ways.get(path)
+    return _is_custom(resource, path) if way is None else creating or not isinstance(way, Fixed)
 
 
-UNKNOWN: Final = _Unknown()
-
-_NOWHERE: Final = pluck({}, "nothing")
-
-
-def is_writable(path: str) -> bool:
-    """Whether an update of a customer can write the path."""
-    name = path.removeprefix(CUSTOM)
-    return path in SET or path in CHANGE or path in LISTS or (name != path and "." not in name)
+def type_key(resource: Resource, settings: CommercetoolsSettings) -> str:
+    """The custom type given to a resource that has none when a custom field is first written."""
+    if resource.custom_resource == "customer":
+        return settings.custom_type_key
+    return f"syncd-{resource.custom_resource}"
 
 
-def must_look(values: Mapping[str, Raw], current: Mapping[str, Any] | None) -> bool:
-    """Whether the customer must be read before an update of these values can be formed."""
+def must_look(resource: Resource, values: Mapping[str, Raw], current: Current) -> bool:
+    """Whether the resource must be read before an update of these values can be formed."""
+    if resource.contained:
+        # An upsert replaces the whole value.
+        return True
+    ways = _table(resource).ways
     for path, value in values.items():
+        if path in ways and ways[path].needs(path, current):
+            return True
         if not path.startswith(CUSTOM):
             continue
-        if value is None and isinstance(held(current, path), _Unknown):
+        if value is None and isinstance(held(current, path), Unknown):
             return True
         if value is not None and has_type(current) is None:
             return True
     return False
 
 
-def has_type(current: Mapping[str, Any] | None) -> bool | None:
-    """Whether the customer has a custom type; ``None`` where that is not known."""
-    if current is None:
-        return None
-    if any(path.startswith(CUSTOM) and value is not None for path, value in current.items()):
-        return True
-    custom = held(current, "custom")
-    if isinstance(custom, _Unknown):
-        return None if isinstance(held(current, "custom.type"), _Unknown) else current.get("custom.type") is not None
-    return custom is not None
-
-
-def held(current: Mapping[str, Any] | None, path: str) -> Raw | _Unknown:
-    """What the vendor holds at a path, ``None`` for nothing, or :data:`UNKNOWN`."""
-    if current is None:
-        return UNKNOWN
-    if path in current:
-        return current[path]
-    value = pluck(current, path)
-    if value is not _NOWHERE:
-        return value
-    # A whole resource leaves out what is empty.
-    return None if "id" in current and "version" in current else UNKNOWN
-
-
-def update_actions(values: Mapping[str, Raw], current: Mapping[str, Any] | None, type_key: str) -> list[dict[str, Any]]:
-    """The actions that bring the customer to the values; none for what it already holds.
+def update_actions(
+    resource: Resource, values: Mapping[str, Raw], current: Current, custom_type: str
+) -> list[UpdateAction]:
+    """The actions that bring the resource to the values; none for what it already holds.
 
     Raises :class:`UnwritableError`.
     """
-    actions, custom = [], {}
-    for path, value in values.items():
-        before = held(current, path)
-        if not isinstance(before, _Unknown) and same(before, value):
-            continue
-        if path.startswith(CUSTOM) and is_writable(path):
-            custom[path.removeprefix(CUSTOM)] = value
-        else:
-            actions.append(_action(path, value))
-    actions += _custom_actions(custom, current, type_key)
+    table = _table(resource)
+    unknown = next((path for path in values if path not in table.ways and not _is_custom(resource, path)), None)
+    if unknown is not None:
+        raise UnwritableError(unknown, "no update action writes it")
+    actions: list[UpdateAction] = []
+    for path, way in table.ways.items():
+        if path in values and way.differs(values[path], held(current, path)):
+            actions += way.actions(path, values[path], current)
+    actions = table.join(actions) + _custom_actions(values, current, custom_type)
     if len(actions) > MOST_ACTIONS:
         raise UnwritableError("actions", f"{len(actions)} actions, the vendor takes {MOST_ACTIONS} at once")
     return actions
 
 
-def draft(values: Mapping[str, Raw], type_key: str) -> dict[str, Any]:
-    """The draft of a new customer. It signs in elsewhere: a synced contact has no password here."""
-    made: dict[str, Any] = {"authenticationMode": "ExternalAuth"}
+def draft(resource: Resource, values: Mapping[str, Raw], custom_type: str) -> dict[str, Any]:
+    """The draft of a new resource. Raises :class:`UnwritableError`."""
+    made: dict[str, Any] = {}
+    table = _table(resource)
     for path, value in values.items():
-        if value is not None:
+        if value is None:
+            continue
+        way = table.ways.get(path)
+        if way is None:
             _put(made, path, value)
+        else:
+            _put(made, way.draft or path, way.drafted(value))
     custom = made.get("custom")
     if isinstance(custom, dict) and "type" not in custom:
-        custom["type"] = {"typeId": "type", "key": type_key}
+        custom["type"] = {"typeId": "type", "key": custom_type}
+    if resource.contained:
+        made["container"] = resource.object.partition("/")[2]
+        made.setdefault(VALUE, {})
+    table.complete(made)
     return made
 
 
-def same(left: Raw, right: Raw) -> bool:
-    """Whether two raw values mean the same: references by id or key, money by amount and currency."""
-    if left == right:
-        return True
-    if not isinstance(left, Mapping) or not isinstance(right, Mapping):
-        return left in (None, []) and right in (None, [])
-    if "typeId" in left and "typeId" in right:
-        return left["typeId"] == right["typeId"] and _same_target(left, right)
-    if "centAmount" in left and "centAmount" in right:
-        return _money(left) == _money(right)
-    return False
+def upserted(values: Mapping[str, Raw], held_value: Raw) -> Raw:
+    """The value of a custom object with ours in it; what is not ours stays. Raises :class:`UnwritableError`."""
+    made: dict[str, Any] = {VALUE: _copied(held_value)}
+    for path, value in values.items():
+        if value is not None:
+            _put(made, path, value)
+        elif path == VALUE:
+            raise UnwritableError(path, "a custom object must have a value")
+        else:
+            _drop(made, path)
+    return made[VALUE]
 
 
-def reference_key(value: Raw) -> str | None:
-    """The key that a reference tells, itself or by its expansion."""
-    if not isinstance(value, Mapping):
-        return None
-    expanded = value.get("obj")
-    key = value.get("key") or (expanded.get("key") if isinstance(expanded, Mapping) else None)
-    return key if isinstance(key, str) else None
+def differing(values: Mapping[str, Raw], resource: Resource, data: Mapping[str, Any]) -> list[str]:
+    """The paths at which the vendor's resource holds something else."""
+    ways = _table(resource).ways
+    return [
+        path
+        for path, value in values.items()
+        if (
+            ways[path].differs(value, held(data, path)) if path in ways else not same(_nothing(held(data, path)), value)
+        )
+    ]
 
 
-def _same_target(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
-    if left.get("id") is not None and right.get("id") is not None:
-        return bool(left["id"] == right["id"])
-    key = reference_key(left)
-    return key is not None and key == reference_key(right)
+def _is_custom(resource: Resource, path: str) -> bool:
+    name = path.removeprefix(CUSTOM)
+    return bool(resource.custom_resource) and name != path and "." not in name
 
 
-def _money(value: Mapping[str, Any]) -> tuple[Any, Any, Any]:
-    return value.get("currencyCode"), value["centAmount"], value.get("preciseAmount")
+def _table(resource: Resource) -> Table:
+    return TABLES.get(resource.object, _NONE)
 
 
-def _action(path: str, value: Raw) -> dict[str, Any]:
-    if path in CHANGE:
-        name, member = CHANGE[path]
-        if value is None:
-            raise UnwritableError(path, "cannot be cleared, a customer must have it")
-        return {"action": name, member: value}
-    if path in LISTS:
-        name, member = LISTS[path]
-        return {"action": name, member: [] if value is None else value}
-    if path in SET:
-        name, member = SET[path]
-        return {"action": name} if value is None else {"action": name, member: value}
-    raise UnwritableError(path, "no update action writes it")
-
-
-def _custom_actions(
-    custom: Mapping[str, Raw], current: Mapping[str, Any] | None, type_key: str
-) -> list[dict[str, Any]]:
+def _custom_actions(values: Mapping[str, Raw], current: Current, custom_type: str) -> list[UpdateAction]:
+    custom = {
+        path.removeprefix(CUSTOM): value
+        for path, value in values.items()
+        if path.startswith(CUSTOM) and _differs(held(current, path), value)
+    }
     if not custom:
         return []
     # Not knowing counts as having: setting a type anew would drop the fields of the old one.
@@ -200,14 +162,37 @@ def _custom_actions(
     fields = {name: value for name, value in custom.items() if value is not None}
     if not fields:
         return []
-    return [{"action": "setCustomType", "type": {"typeId": "type", "key": type_key}, "fields": fields}]
+    return [{"action": "setCustomType", "type": {"typeId": "type", "key": custom_type}, "fields": fields}]
+
+
+def _differs(before: Raw | Unknown, value: Raw) -> bool:
+    return isinstance(before, Unknown) or not same(before, value)
+
+
+def _nothing(before: Raw | Unknown) -> Raw:
+    return None if isinstance(before, Unknown) else before
+
+
+def _copied(value: Raw) -> Raw:
+    return {name: _copied(one) for name, one in value.items()} if isinstance(value, Mapping) else value
 
 
 def _put(target: dict[str, Any], path: str, value: Raw) -> None:
     *outer, last = path.split(".")
     here = target
     for step in outer:
-        here = here.setdefault(step, {})
-        if not isinstance(here, dict):
-            raise UnwritableError(path, "stands inside a value that is no object")
+        if not isinstance(here.get(step), dict):
+            if here.get(step) is not None:
+                raise UnwritableError(path, "stands inside a value that is no object")
+            here[step] = {}
+        here = here[step]
     here[last] = value
+
+
+def _drop(target: dict[str, Any], path: str) -> None:
+    *outer, last = path.split(".")
+    here: Any = target
+    for step in outer:
+        here = here.get(step) if isinstance(here, dict) else None
+    if isinstance(here, dict):
+        here.pop(last, None)

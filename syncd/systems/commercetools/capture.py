@@ -102,9 +102,9 @@ async def scan(client: Client, mapping: ObjectMapping, text: str | None, lane: L
     )
     rows = await page_of(client, mapping, asked, lane)
     found = _snapshots(mapping, rows)
-    if found and found[-1].external_id <= last:
+    if found and _id(found[-1]) <= last:
         raise bad_response("a page of a scan does not go on where the last one ended")
-    end = found[-1].external_id if found else last
+    end = _id(found[-1]) if found else last
     return Page(found, orjson.dumps({"id": end}).decode(), more=rows.full)
 
 
@@ -128,7 +128,7 @@ def _next(cursor: PollCursor, found: list[Snapshot], *, full: bool, begun: int, 
     """Where to go on after a page. Pure."""
     floor = cursor.floor if cursor.walking else cursor.at
     if full and found:
-        return PollCursor(_at(found[-1]), found[-1].external_id, begun, floor)
+        return PollCursor(_at(found[-1]), _id(found[-1]), begun, floor)
     reached = _ms(_at(found[-1]) if found else cursor.at)
     if cursor.walking:
         # A clock that was set back says nothing of the span: then the round is walked once more.
@@ -139,7 +139,7 @@ def _next(cursor: PollCursor, found: list[Snapshot], *, full: bool, begun: int, 
 def _must_advance(cursor: PollCursor, last: Snapshot) -> None:
     if not cursor.walking:
         return
-    here, there = (_ms(cursor.at), cursor.id), (last.modified_at, last.external_id)
+    here, there = (_ms(cursor.at), cursor.id), (last.modified_at, _id(last))
     if there <= here:
         raise bad_response("a page of a poll does not go on where the last one ended")
 
@@ -151,6 +151,11 @@ def _snapshots(mapping: ObjectMapping, rows: Rows) -> list[Snapshot]:
 
 def _at(found: Snapshot) -> str:
     return str(found.data["lastModifiedAt"])
+
+
+def _id(found: Snapshot) -> str:
+    """What pages are sorted by, also where links know the resource by its key."""
+    return str(found.data["id"])
 
 
 def _ms(instant: str) -> int:

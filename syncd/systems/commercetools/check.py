@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from syncd.model.change import Lane
+from syncd.model.delivery import Action
 from syncd.model.failure import Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
@@ -13,7 +14,7 @@ from syncd.systems.commercetools.actions import is_writable
 from syncd.systems.commercetools.client import Client
 from syncd.systems.commercetools.provision import provision, refused, wanted_fields
 from syncd.systems.commercetools.query import Query, query
-from syncd.systems.commercetools.resources import RESOURCES, expansions
+from syncd.systems.commercetools.resources import CUSTOM_OBJECTS, RESOURCES, expansions, resource_named
 from syncd.systems.contract import Finding, Severity, VendorError
 
 SKEW_SECONDS: Final = 30.0
@@ -75,17 +76,23 @@ def path_findings(mappings: Sequence[ObjectMapping]) -> list[Finding]:
     """Objects and paths that the connector cannot serve. Pure."""
     findings = []
     for mapping in mappings:
-        resource = RESOURCES.get(mapping.object)
+        resource = resource_named(mapping.object)
         if resource is None:
-            known = ", ".join(RESOURCES)
+            known = ", ".join((*RESOURCES, f"{CUSTOM_OBJECTS}/<container>"))
             findings.append(
                 Finding(Severity.ERROR, "object-unknown", mapping.name, "no such object", f"use one of {known}")
             )
             continue
-        if mapping.write and not resource.writable:
-            findings.append(
-                Finding(Severity.ERROR, "not-writable", mapping.name, "the object is only read", "remove 'write'")
+        findings += [
+            Finding(
+                Severity.ERROR,
+                "not-writable",
+                mapping.name,
+                f"nobody can {one.value} these through the API",
+                f"take {one.value!r} out of 'write'",
             )
+            for one in sorted(mapping.write - resource.actions)
+        ]
         if not mapping.write:
             continue
         paths = dict.fromkeys(path for item in mapping.writable() for path in item.paths)
@@ -98,7 +105,7 @@ def path_findings(mappings: Sequence[ObjectMapping]) -> list[Finding]:
                 "map it with direction 'read'",
             )
             for path in paths
-            if not is_writable(path)
+            if not is_writable(resource, path, creating=Action.CREATE in mapping.write)
         ]
     return findings
 
@@ -107,7 +114,7 @@ def _needed_scopes(mappings: Iterable[ObjectMapping]) -> list[tuple[str, str, bo
     """Verb, resource, and whether nothing works without it."""
     found: dict[tuple[str, str], bool] = {}
     for mapping in mappings:
-        resource = RESOURCES.get(mapping.object)
+        resource = resource_named(mapping.object)
         if resource is None:
             continue
         found["manage" if mapping.write else "view", resource.scopes] = True
@@ -123,7 +130,7 @@ async def _reach(client: Client, connection: str, mappings: Sequence[ObjectMappi
     """One small query per mapped object; the first reply's date tells the skew of the clocks."""
     findings: list[Finding] = []
     skew: Finding | None = None
-    for name in dict.fromkeys(mapping.object for mapping in mappings if mapping.object in RESOURCES):
+    for name in dict.fromkeys(mapping.object for mapping in mappings if resource_named(mapping.object)):
         try:
             rows = await query(client, name, Query(limit=1), Lane.OPERATOR)
         except VendorError as error:

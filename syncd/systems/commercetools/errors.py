@@ -73,11 +73,12 @@ CODES: Final[Mapping[str, Remedy | str]] = {
     "ExtensionPredicateEvaluationFailed": Remedy.ASK,
     "AssociateMissingPermission": Remedy.ASK,
     "SearchNotReady": Remedy.ASK,
+    # Another price of the same scope, for an overlapping time: to link to it would move somebody else's price.
+    "OverlappingStandalonePriceValidity": Remedy.ASK,
     # It exists already. The writer looks the holder up and falls back to ASK.
     "DuplicateField": Remedy.LINK,
     "DuplicateFieldWithConflictingResource": Remedy.LINK,
     "DuplicateStandalonePriceScope": Remedy.LINK,
-    "OverlappingStandalonePriceValidity": Remedy.LINK,
     # Somebody else was at it at the same moment.
     "LockedField": Remedy.RETRY,
     "ExactLockConflict": Remedy.RETRY,
@@ -173,7 +174,7 @@ def _told(
     return Failure(
         remedy=remedy,
         code=code,
-        message=without_addresses(_message(body, first) or code),
+        message=without_addresses(_message(body, first) or code) + _referring(first),
         status=status,
         retry_after_seconds=_wait(remedy, code, headers),
         existing_id=_existing(errors),
@@ -322,6 +323,12 @@ def _code(body: Mapping[str, Any] | None, errors: list[Mapping[str, Any]]) -> st
 def _message(body: Mapping[str, Any] | None, error: Mapping[str, Any]) -> str:
     candidates = (error.get("detailedErrorMessage"), error.get("message"), (body or {}).get("message"))
     return next((one for one in candidates if isinstance(one, str) and one), "")
+
+
+def _referring(error: Mapping[str, Any]) -> str:
+    """What stands in the way of a delete, where the vendor tells it beside its words."""
+    kind = error.get("referencedBy")
+    return f" (referenced by: {kind[:100]})" if isinstance(kind, str) else ""
 
 
 def _existing(errors: list[Mapping[str, Any]]) -> str | None:

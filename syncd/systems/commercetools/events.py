@@ -37,7 +37,7 @@ from typing import Any, Final
 
 from syncd.model.change import Change, ChangeKind, Channel, Lane
 from syncd.model.value import InvalidValueError, instant_to_ms
-from syncd.systems.commercetools.actions import reference_key
+from syncd.systems.commercetools.values import reference_key
 from syncd.systems.contract import RefusedError
 
 SHOP_TYPES: Final[Mapping[str, str]] = {

@@ -9,7 +9,7 @@ from typing import Any, Final
 from syncd.model.lens import CentMoney, FirstOf, Lens, Plain, ReferenceId, ReferenceKey
 from syncd.model.mapping import ObjectMapping
 from syncd.model.value import FieldType
-from syncd.systems.commercetools.actions import CUSTOM
+from syncd.systems.commercetools.values import CUSTOM
 
 _TYPES: Final[Mapping[FieldType, str]] = {
     FieldType.MONEY: "Money",

@@ -1,22 +1,24 @@
 """What the project lacks for the mappings: custom types and their field definitions. Shown, or created.
 
-A customer has one custom type at a time, so the fields are added to every type that customers may already have,
-beside the one that syncd gives to those that have none.
+A resource has one custom type at a time, so the fields are added to every type that resources of its kind may already
+have, beside the one that syncd gives to those that have none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from syncd.model.change import Lane
 from syncd.model.failure import Remedy
 from syncd.model.mapping import ObjectMapping
+from syncd.systems.commercetools.actions import type_key
 from syncd.systems.commercetools.client import Client, segment
 from syncd.systems.commercetools.errors import Doing
 from syncd.systems.commercetools.fields import CustomField, custom_fields, differing_in, missing_from
 from syncd.systems.commercetools.query import Query, query
-from syncd.systems.commercetools.resources import RESOURCES, Resource
+from syncd.systems.commercetools.resources import Resource, resource_named
 from syncd.systems.contract import Finding, Severity, VendorError
 
 REMEDY = "syncd provision --apply"
@@ -28,24 +30,43 @@ async def provision(
     """Findings about custom types; with ``apply`` what was found missing is made. Raises :class:`VendorError` only
     where the types cannot be read at all."""
     findings: list[Finding] = []
-    for resource, wanted in wanted_fields(mappings):
-        types = await types_for(client, resource)
-        ours = next((one for one in types if one.get("key") == client.settings.custom_type_key), None)
-        if resource.writable and ours is None:
-            findings.append(await _make_type(client, connection, resource, wanted, apply=apply))
+    for wanted in wanted_fields(mappings):
+        types = await types_for(client, wanted.resource)
+        key = type_key(wanted.resource, client.settings)
+        if wanted.written and not any(one.get("key") == key for one in types):
+            findings.append(await _make_type(client, connection, wanted, apply=apply))
         for one in types:
-            findings += await _complete(client, connection, resource, one, wanted, apply=apply)
+            findings += await _complete(client, connection, one, wanted, apply=apply)
     return findings
 
 
-def wanted_fields(mappings: Sequence[ObjectMapping]) -> list[tuple[Resource, list[CustomField]]]:
-    """The custom fields that the mappings of each resource need; resources without any are left out."""
-    found: dict[str, dict[str, CustomField]] = {}
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The custom fields that the mappings of one kind of resource need. Resources that share their custom types
+    (carts and orders, quotes and what leads to them) are one kind."""
+
+    resource: Resource
+    fields: Sequence[CustomField]
+    written: bool
+    """Something is written: what is lacking is made."""
+
+
+def wanted_fields(mappings: Sequence[ObjectMapping]) -> list[Wanted]:
+    """By kind of resource; kinds without any custom fields are left out."""
+    fields: dict[str, dict[str, CustomField]] = {}
+    kinds: dict[str, Resource] = {}
+    written: set[str] = set()
     for mapping in mappings:
-        if mapping.object in RESOURCES:
-            for one in custom_fields(mapping):
-                found.setdefault(mapping.object, {}).setdefault(one.name, one)
-    return [(RESOURCES[name], list(fields.values())) for name, fields in found.items()]
+        resource = resource_named(mapping.object)
+        if resource is None or not resource.custom_resource:
+            continue
+        kind = resource.custom_resource
+        kinds.setdefault(kind, resource)
+        if mapping.write:
+            written.add(kind)
+        for one in custom_fields(mapping):
+            fields.setdefault(kind, {}).setdefault(one.name, one)
+    return [Wanted(kinds[kind], list(found.values()), kind in written) for kind, found in fields.items()]
 
 
 async def types_for(client: Client, resource: Resource) -> list[Mapping[str, Any]]:
@@ -54,19 +75,17 @@ async def types_for(client: Client, resource: Resource) -> list[Mapping[str, Any
     return [one for one in rows if isinstance(one, dict) and resource.custom_resource in one.get("resourceTypeIds", ())]
 
 
-async def _make_type(
-    client: Client, connection: str, resource: Resource, wanted: Sequence[CustomField], *, apply: bool
-) -> Finding:
-    key = client.settings.custom_type_key
-    names = ", ".join(one.name for one in wanted)
+async def _make_type(client: Client, connection: str, wanted: Wanted, *, apply: bool) -> Finding:
+    key = type_key(wanted.resource, client.settings)
+    names = ", ".join(one.name for one in wanted.fields)
     subject, what = f"{connection}.types.{key}", f"the custom type {key!r} with {names}"
     if not apply:
         return Finding(Severity.WARNING, "type-missing", subject, f"{what} does not exist", REMEDY)
     body = {
         "key": key,
         "name": {"en": key},
-        "resourceTypeIds": [resource.custom_resource],
-        "fieldDefinitions": [one.definition() for one in wanted],
+        "resourceTypeIds": [wanted.resource.custom_resource],
+        "fieldDefinitions": [one.definition() for one in wanted.fields],
     }
     try:
         await client.post("types", body, Lane.OPERATOR, doing=Doing.CREATE)
@@ -78,9 +97,8 @@ async def _make_type(
 async def _complete(
     client: Client,
     connection: str,
-    resource: Resource,
     type_: Mapping[str, Any],
-    wanted: Sequence[CustomField],
+    wanted: Wanted,
     *,
     apply: bool,
 ) -> list[Finding]:
@@ -95,10 +113,10 @@ async def _complete(
             f"{one.subject} needs {one.type['name']}, the field is {name}",
             "map another custom field, or another lens",
         )
-        for one, name in differing_in(type_, wanted)
+        for one, name in differing_in(type_, wanted.fields)
     ]
-    lacking = missing_from(type_, wanted)
-    if not lacking or not resource.writable:
+    lacking = missing_from(type_, wanted.fields)
+    if not lacking or not wanted.written:
         return findings
     names = ", ".join(one.name for one in lacking)
     if not apply:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
-from syncd.systems.commercetools.client import Client, segment
+from syncd.systems.commercetools.client import Client
 from syncd.systems.commercetools.query import Query, each, expand_params, one_of, query
 from syncd.systems.commercetools.resources import Resource, expansions, resource_of, snapshot
 from syncd.systems.commercetools.rows import TOO_LONG, address_parts, parts
@@ -25,9 +25,12 @@ FEW = 3
 async def read(client: Client, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
     """Resources by id, any number."""
     wanted = list(dict.fromkeys(ids))
-    found = await _by_query(client, mapping, "id", wanted, lane) if len(wanted) > FEW else {}
+    resource = resource_of(mapping)
+    found = await _by_query(client, mapping, resource.identity, wanted, lane) if len(wanted) > FEW else {}
     left = [one for one in wanted if one not in found]
-    fetched = await each(left, lambda one: fetch(client, mapping, segment(one), lane), client.settings.concurrency)
+    fetched = await each(
+        left, lambda one: fetch(client, mapping, resource.by_id(one), lane), client.settings.concurrency
+    )
     found |= {asked: one for asked, one in zip(left, fetched, strict=True) if one is not None}
     return ReadResult(found, frozenset(wanted) - found.keys())
 
@@ -38,7 +41,8 @@ async def find(client: Client, mapping: ObjectMapping, keys: Sequence[str], lane
     if not path:
         raise VendorError(Failure(Remedy.ASK, "no-key-path", f"{mapping.name} has no path that holds our key"))
     wanted = list(dict.fromkeys(keys))
-    certain = path == "key" and resource_of(mapping).keyed
+    resource = resource_of(mapping)
+    certain = path == "key" and resource.keyed
     found = {} if certain and len(wanted) <= FEW else await _by_query(client, mapping, path, wanted, lane)
     left = [one for one in wanted if one not in found]
     if left and not certain:
@@ -47,16 +51,16 @@ async def find(client: Client, mapping: ObjectMapping, keys: Sequence[str], lane
             Failure(Remedy.WAIT, "not-visible-yet", "a query cannot rule out a recent write", retry_after_seconds=10.0)
         )
     fetched = await each(
-        left, lambda key: fetch(client, mapping, f"key={segment(key)}", lane), client.settings.concurrency
+        left, lambda key: fetch(client, mapping, resource.by_key(key), lane), client.settings.concurrency
     )
     return found | {key: one for key, one in zip(left, fetched, strict=True) if one is not None}
 
 
-async def fetch(client: Client, mapping: ObjectMapping, last: str, lane: Lane) -> Snapshot | None:
-    """One resource by the last segment of its address (``<id>`` or ``key=<key>``); ``None`` where there is none."""
+async def fetch(client: Client, mapping: ObjectMapping, address: str, lane: Lane) -> Snapshot | None:
+    """One resource by its address (see :meth:`Resource.by_id`); ``None`` where there is none."""
     resource = resource_of(mapping)
     try:
-        reply = await client.get(f"{resource.object}/{last}", lane, expand_params(expansions(mapping)), one=True)
+        reply = await client.get(address, lane, expand_params(expansions(mapping)), one=True)
     except VendorError as error:
         if error.failure.remedy is Remedy.GONE:
             return None
@@ -109,7 +113,7 @@ async def _all(client: Client, mapping: ObjectMapping, where: str, count: int, l
         found += part
         if not part or not rows.full or len(found) >= count:
             return found
-        last = part[-1].external_id
+        last = str(part[-1].data["id"])
 
 
 def _text_at(one: Snapshot, path: str) -> str:

@@ -13,7 +13,7 @@ from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.systems.commercetools import capture, check, provision, read, write
 from syncd.systems.commercetools.client import Client
-from syncd.systems.commercetools.resources import RESOURCES
+from syncd.systems.commercetools.resources import resource_named
 from syncd.systems.commercetools.settings import CommercetoolsSettings
 from syncd.systems.contract import (
     UNKNOWN,
@@ -61,14 +61,14 @@ class CommercetoolsSystem:
         return CAPABILITIES
 
     def abilities(self, object_: str) -> Abilities:
-        resource = RESOURCES.get(object_)
+        resource = resource_named(object_)
         if resource is None:
             return UNKNOWN
         # A poll never shows a deletion; the vendor's messages do, where they are handed on.
         tells = {Channel.POLL: frozenset({ChangeKind.STATE})}
         tells[Channel.EVENT] = frozenset({ChangeKind.STATE, ChangeKind.DELETED})
-        actions = frozenset({Action.CREATE, Action.UPDATE}) if resource.writable else frozenset()
-        return Abilities(scans=True, actions=actions, keyed=resource.keyed, versioned=True, tells=tells)
+        keyed = resource.keyed and Action.CREATE in resource.actions
+        return Abilities(scans=True, actions=resource.actions, keyed=keyed, versioned=True, tells=tells)
 
     async def open(self) -> None:
         self._client.open()

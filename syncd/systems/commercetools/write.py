@@ -1,10 +1,14 @@
-"""Writing customers: one verdict per write, whatever happens.
+"""Writing: one verdict per write, whatever happens.
 
 * A create carries our record id as ``key``. When the vendor says the key exists, our create was applied before
   (its answer was lost): it is compared, and is applied, or to be linked and updated.
 * When it says the e-mail or another unique value exists, the holder is looked up and named in the failure.
 * An update carries the version its diff was computed against; 409 means REREAD, never "send again".
-* What a customer must be known for (does it have a custom type?) is read in one query for the whole batch.
+* A delete carries a version too, and what is gone already is as good as deleted.
+* What must be known of a resource to form its update (does it have a custom type? which entries has a list?) is read
+  in one query for the whole batch.
+* Custom objects have no update actions and no creates of their own: an upsert replaces the value, so what is there is
+  always read before, and replaced only at the version that was read.
 """
 
 from __future__ import annotations
@@ -18,21 +22,23 @@ import structlog
 from syncd.model.change import Lane
 from syncd.model.delivery import Action, Outcome
 from syncd.model.failure import Failure, Remedy
-from syncd.model.lens import Raw
 from syncd.model.mapping import ObjectMapping, pluck
 from syncd.systems.commercetools.actions import (
-    UnwritableError,
+    VALUE,
+    differing,
     draft,
+    is_writable,
     must_look,
-    reference_key,
-    same,
+    type_key,
     update_actions,
+    upserted,
 )
-from syncd.systems.commercetools.client import Client, Reply, segment
+from syncd.systems.commercetools.client import Client, Reply
 from syncd.systems.commercetools.errors import Doing, from_unusable
 from syncd.systems.commercetools.query import each, expand_params
 from syncd.systems.commercetools.read import fetch, holders, read
-from syncd.systems.commercetools.resources import Resource, expansions, resource_of, snapshot
+from syncd.systems.commercetools.resources import CUSTOM_OBJECTS, Resource, expansions, resource_of, snapshot
+from syncd.systems.commercetools.values import UnwritableError, at, reference_key
 from syncd.systems.contract import Snapshot, VendorError, Verdict, Write
 
 log = structlog.get_logger(__name__)
@@ -45,8 +51,9 @@ UNIQUE: Final[Mapping[str, tuple[str, ...]]] = {
     # Unique whatever the case, but stored as given. The second form is not in the API description.
     "email": ("email = :value", "lowercaseEmail = :value"),
     "customerNumber": ("customerNumber = :value",),
+    "name": ("name = :value",),
 }
-"""Unique members of a customer, and the predicates that find the holder of a value."""
+"""Unique members, and the predicates that find the holder of a value."""
 
 
 async def write(client: Client, mapping: ObjectMapping, writes: Sequence[Write], lane: Lane) -> list[Verdict]:
@@ -69,23 +76,25 @@ class _Job:
         self._resource = resource
         self._lane = lane
         self._expand = expansions(mapping)
-        self._type_key = client.settings.custom_type_key
+        self._type_key = type_key(resource, client.settings)
 
     async def look(self, writes: Sequence[Write]) -> Looked:
-        """Read the customers whose updates cannot be formed from what the engine knows."""
-        ids = [
-            one.external_id
-            for one in writes
-            if one.action is Action.UPDATE and self._refusal(one) is None and must_look(one.values, one.current)
-        ]
+        """Read the resources whose updates and deletes cannot be formed from what the engine knows."""
+        ids = [one.external_id for one in writes if self._refusal(one) is None and self._must_look(one)]
         if not ids:
             return {}
         try:
             seen = await read(self._client, self._mapping, ids, self._lane)
         except VendorError as error:
             return dict.fromkeys(ids, error.failure)
-        gone = Failure(Remedy.GONE, "ResourceNotFound", "the customer is not there any more", status=404)
+        gone = Failure(Remedy.GONE, "ResourceNotFound", "it is not there any more", status=404)
         return {**dict.fromkeys(seen.missing, gone), **seen.found}
+
+    def _must_look(self, one: Write) -> bool:
+        if one.action is Action.DELETE:
+            # A product that is published must be taken off the shop before it can go.
+            return not one.version.isdecimal() or self._resource.object == "products"
+        return one.action is Action.UPDATE and must_look(self._resource, one.values, one.current)
 
     async def verdict(self, one: Write, looked: Looked) -> Verdict:
         refusal = self._refusal(one)
@@ -95,7 +104,7 @@ class _Job:
             if one.action is Action.CREATE:
                 return await self._create(one)
             if one.action is Action.DELETE:
-                return await self._delete(one)
+                return await self._delete(one, looked.get(one.external_id))
             return await self._update(one, looked.get(one.external_id))
         except VendorError as error:
             return _failed(one, error.failure)
@@ -104,15 +113,16 @@ class _Job:
 
     def _refusal(self, one: Write) -> Failure | None:
         """What no request could do."""
-        if not self._resource.writable:
-            return Failure(Remedy.ASK, "not-writable", f"{self._resource.object} are only read from commercetools")
-        if one.relations or one.children:
-            return Failure(Remedy.ASK, "not-writable", "commercetools customers have no associations to write")
+        if one.action not in self._resource.actions:
+            message = f"{self._resource.object}: commercetools lets nobody {one.action.value} these through its API"
+            return Failure(Remedy.ASK, "not-writable", message)
+        if one.relations or one.children or one.converts:
+            return Failure(Remedy.ASK, "not-writable", "commercetools has no associations, they are references")
         if one.action is Action.CREATE:
             return None
         if not one.external_id:
             return Failure(Remedy.ASK, "no-id", "an update or delete needs the vendor's id")
-        if not one.version.isdecimal():
+        if one.action is Action.UPDATE and not one.version.isdecimal():
             return Failure(Remedy.REREAD, "version-unknown", "the version that the difference is based on is unknown")
         return None
 
@@ -122,15 +132,29 @@ class _Job:
         values = {**self._mapping.constants, **one.values}
         if self._mapping.key_path:
             values[self._mapping.key_path] = one.key
-        body = draft(values, self._type_key)
+        body = draft(self._resource, values, self._type_key)
+        if self._resource.contained:
+            return await self._put(one, body)
         try:
-            reply = await self._client.post(self._resource.object, body, self._lane, doing=Doing.CREATE)
+            reply = await self._client.post(self._resource.create_path, body, self._lane, doing=Doing.CREATE)
         except VendorError as error:
             if error.failure.remedy is Remedy.LINK:
                 return await self._taken(one, error.failure)
             raise
         made = self._written(reply, self._resource.envelope, Doing.CREATE)
         return await self._applied(one, made)
+
+    async def _put(self, one: Write, body: Mapping[str, Any]) -> Verdict:
+        """Create a custom object. An upsert would overwrite one that is there, so it is looked for before."""
+        key = body.get("key")
+        if not isinstance(key, str):
+            return _failed(one, Failure(Remedy.ASK, "no-key", "a custom object needs a key: set key_path to 'key'"))
+        held = await fetch(self._client, self._mapping, self._resource.by_key(key), self._lane)
+        if held is not None:
+            taken = Failure(Remedy.LINK, "DuplicateField", "the key exists already", fields=("key",))
+            return self._claimed(one, held, taken)
+        reply = await self._client.post(CUSTOM_OBJECTS, body, self._lane, doing=Doing.CREATE)
+        return Verdict(one.key, Outcome.APPLIED, key, self._written(reply, "", Doing.CREATE))
 
     async def _taken(self, one: Write, failure: Failure) -> Verdict:
         """A unique value of a create exists already: by our own earlier create, or somebody else's."""
@@ -143,7 +167,12 @@ class _Job:
             return _failed(one, replace(failure, remedy=Remedy.ASK))
         if isinstance(holder, str):
             return Verdict(one.key, Outcome.FAILED, failure=replace(failure, existing_id=holder))
-        if _is_ours(self._mapping, holder, one) and _holds(holder, one.values):
+        return self._claimed(one, holder, failure)
+
+    def _claimed(self, one: Write, holder: Snapshot, failure: Failure) -> Verdict:
+        """Applied by an earlier create of ours, or to be linked and updated."""
+        ours = bool(self._mapping.key_path) and pluck(holder.data, self._mapping.key_path) == one.key
+        if ours and not differing(one.values, self._resource, holder.data):
             return Verdict(one.key, Outcome.APPLIED, holder.external_id, holder)
         return Verdict(
             one.key, Outcome.FAILED, snapshot=holder, failure=replace(failure, existing_id=holder.external_id)
@@ -153,10 +182,10 @@ class _Job:
         """Who holds the value: a snapshot, only an id, or nobody that can be told for certain."""
         if self._mapping.key_path == "key":
             # Ours first: an earlier create of this record holds all its unique values, whichever was complained of.
-            ours = await fetch(self._client, self._mapping, f"key={segment(one.key)}", self._lane)
+            ours = await fetch(self._client, self._mapping, self._resource.by_key(one.key), self._lane)
             if ours is not None:
                 return ours
-        if failure.existing_id:
+        if failure.existing_id and self._resource.identity == "id":
             return failure.existing_id
         for name in failure.fields:
             value = one.values.get(name)
@@ -180,7 +209,7 @@ class _Job:
         """The holder with what the mapping needs expanded; as found where nothing does."""
         if not self._expand:
             return found
-        return await fetch(self._client, self._mapping, segment(found.external_id), self._lane) or found
+        return await fetch(self._client, self._mapping, self._resource.by_id(found.external_id), self._lane) or found
 
     # -- update and delete -------------------------------------------------------------------------------------
 
@@ -192,12 +221,14 @@ class _Job:
             if looked.version != one.version:
                 return _failed(one, Failure(Remedy.REREAD, "ConcurrentModification", "it has changed since", 409))
             current = looked.data
-        actions = update_actions(one.values, current, self._type_key)
+        if self._resource.contained:
+            return await self._replace(one, looked)
+        actions = update_actions(self._resource, one.values, current, self._type_key)
         if not actions:
             # The vendor holds the values: as good as written, and the shadow may learn it.
             return Verdict(one.key, Outcome.APPLIED, one.external_id, looked)
         reply = await self._client.post(
-            self._address(one),
+            self._resource.by_id(one.external_id),
             {"version": int(one.version), "actions": actions},
             self._lane,
             expand_params(self._expand),
@@ -205,9 +236,24 @@ class _Job:
         )
         return await self._applied(replace(one, current=current), self._written(reply, "", Doing.CHANGE))
 
-    async def _delete(self, one: Write) -> Verdict:
+    async def _replace(self, one: Write, looked: Snapshot | None) -> Verdict:
+        """Write our part of a custom object's value, at the version that was read."""
+        unknown = next((path for path in one.values if not is_writable(self._resource, path)), None)
+        if unknown is not None:
+            raise UnwritableError(unknown, "of a custom object only what stands under 'value' can be written")
+        held = looked.data if looked is not None else {}
+        value = upserted(one.values, held.get(VALUE))
+        if value == held.get(VALUE):
+            return Verdict(one.key, Outcome.APPLIED, one.external_id, looked)
+        body = {"container": held.get("container"), "key": one.external_id, "value": value, "version": int(one.version)}
+        reply = await self._client.post(CUSTOM_OBJECTS, body, self._lane, doing=Doing.CHANGE)
+        return Verdict(one.key, Outcome.APPLIED, one.external_id, self._written(reply, "", Doing.CHANGE))
+
+    async def _delete(self, one: Write, looked: Snapshot | Failure | None) -> Verdict:
         try:
-            reply = await self._client.delete(self._address(one), self._lane, [("version", one.version)])
+            version = await self._deletable(one, looked)
+            address = self._resource.by_id(one.external_id)
+            reply = await self._client.delete(address, self._lane, [("version", version)])
         except VendorError as error:
             if error.failure.remedy is Remedy.GONE:
                 return Verdict(one.key, Outcome.APPLIED, one.external_id)
@@ -215,8 +261,19 @@ class _Job:
         gone = self._written(reply, "", Doing.CHANGE)
         return Verdict(one.key, Outcome.APPLIED, one.external_id, replace(gone, deleted=True))
 
-    def _address(self, one: Write) -> str:
-        return f"{self._resource.object}/{segment(one.external_id)}"
+    async def _deletable(self, one: Write, looked: Snapshot | Failure | None) -> str:
+        """The version at which it can be deleted. Raises :class:`VendorError`."""
+        if isinstance(looked, Failure):
+            raise VendorError(looked)
+        if looked is None:
+            return one.version
+        if one.version.isdecimal() and looked.version != one.version:
+            raise VendorError(Failure(Remedy.REREAD, "ConcurrentModification", "it has changed since", 409))
+        if self._resource.object != "products" or at(looked.data, "masterData.published") is not True:
+            return looked.version
+        body = {"version": int(looked.version), "actions": [{"action": "unpublish"}]}
+        reply = await self._client.post(self._resource.by_id(one.external_id), body, self._lane, doing=Doing.CHANGE)
+        return self._written(reply, "", Doing.CHANGE).version
 
     # -- what came of it ---------------------------------------------------------------------------------------
 
@@ -236,7 +293,7 @@ class _Job:
         for path in self._expand:
             if not _expand_from(data, path, one):
                 try:
-                    return await fetch(self._client, self._mapping, segment(made.external_id), self._lane)
+                    return await fetch(self._client, self._mapping, self._resource.by_id(made.external_id), self._lane)
                 except VendorError as error:
                     # The write stands, whatever becomes of this read: the next poll brings what is missing here.
                     log.info("snapshot_incomplete", path=path, code=error.failure.code)
@@ -248,35 +305,14 @@ def _failed(one: Write, failure: Failure) -> Verdict:
     return Verdict(one.key, Outcome.FAILED, one.external_id, failure=failure)
 
 
-def _is_ours(mapping: ObjectMapping, found: Snapshot, one: Write) -> bool:
-    return bool(mapping.key_path) and pluck(found.data, mapping.key_path) == one.key
-
-
-def _holds(found: Snapshot, values: Mapping[str, Raw]) -> bool:
-    """Whether the resource holds every value: nothing is left to write."""
-    return not differing(values, found.data)
-
-
-def differing(values: Mapping[str, Raw], data: Mapping[str, Any]) -> list[str]:
-    """The paths at which the resource holds something else."""
-    return [path for path, value in values.items() if not same(_at(data, path), value)]
-
-
-def _at(data: Mapping[str, Any], path: str) -> Raw:
-    here: Any = data
-    for step in path.split("."):
-        here = here.get(step) if isinstance(here, Mapping) else None
-    return here
-
-
 def _expand_from(data: dict[str, Any], path: str, one: Write) -> bool:
     """Expand a top-level reference in place from what we wrote or knew; false where that is not known."""
-    reference = data.get(path) if "." not in path else _at(data, path)
+    reference = at(data, path)
     if reference is None or reference_key(reference) is not None:
         return True
     if "." in path or not isinstance(reference, Mapping):
         return False
-    known = one.values[path] if path in one.values else _at(one.current or {}, path)
+    known = one.values[path] if path in one.values else at(one.current or {}, path)
     key = reference_key(known)
     if key is None:
         return False

@@ -83,7 +83,7 @@ async def test_the_token_endpoint_refuses_in_its_own_way(
 
 async def test_client_credentials_bring_no_refresh_token(portal: Portal) -> None:
     reply = await portal.http.post(
-        "/oauth/v3/token", data=grant(portal, grant_type="client_credentials", scope="oauth")
+        "/oauth/v3/token", data=grant(portal, grant_type="client_credentials", scope="developer.webhooks_journal.read")
     )
     assert "refresh_token" not in reply.json()
     assert reply.json()["token_use"] == "client_credentials"

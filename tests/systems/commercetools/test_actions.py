@@ -1,4 +1,4 @@
-"""Values to drafts and update actions."""
+"""Values to drafts and update actions, of customers."""
 
 from __future__ import annotations
 
@@ -8,25 +8,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.systems.commercetools.actions import (
-    CHANGE,
-    SET,
-    UnwritableError,
-    draft,
-    has_type,
-    is_writable,
-    must_look,
-    same,
-    update_actions,
-)
+from syncd.systems.commercetools.actions import draft as draft_of
+from syncd.systems.commercetools.actions import is_writable, update_actions
+from syncd.systems.commercetools.actions import must_look as must_look_at
+from syncd.systems.commercetools.resources import RESOURCES
+from syncd.systems.commercetools.tables import TABLES
+from syncd.systems.commercetools.values import UnwritableError, has_type, same
+from syncd.systems.commercetools.ways import Single
 
 EUR = {"type": "centPrecision", "currencyCode": "EUR", "centAmount": 4200, "fractionDigits": 2}
 TYPED: dict[str, Any] = {"id": "c", "version": 3, "custom": {"type": {"id": "t"}, "fields": {"phone": "+49"}}}
 BARE: dict[str, Any] = {"id": "c", "version": 3, "email": "a@b.org"}
+CUSTOMERS = RESOURCES["customers"]
+SINGLE = {path: way for path, way in TABLES["customers"].ways.items() if isinstance(way, Single)}
+FREE = [path for path, way in SINGLE.items() if way.clears and not way.once]
 
 
 def actions(values: dict[str, Any], current: dict[str, Any] | None) -> list[dict[str, Any]]:
-    return update_actions(values, current, "syncd-customer")
+    return update_actions(CUSTOMERS, values, current, "syncd-customer")
+
+
+def must_look(values: dict[str, Any], current: dict[str, Any] | None) -> bool:
+    return must_look_at(CUSTOMERS, values, current)
+
+
+def draft(values: dict[str, Any], type_key: str) -> dict[str, Any]:
+    return draft_of(CUSTOMERS, values, type_key)
 
 
 def test_values_become_set_and_change_actions() -> None:
@@ -102,8 +109,11 @@ def test_the_customer_is_read_only_where_too_little_is_known(
 
 def test_what_has_no_action_is_refused_by_name() -> None:
     with pytest.raises(UnwritableError) as caught:
-        actions({"addresses": []}, {**BARE, "addresses": [1]})
-    assert caught.value.path == "addresses"
+        actions({"isolation": "x"}, BARE)
+    assert caught.value.path == "isolation"
+    with pytest.raises(UnwritableError, match="immutable"):
+        actions({"customerNumber": "2"}, {**BARE, "customerNumber": "1"})
+    assert actions({"customerNumber": "2"}, BARE) == [{"action": "setCustomerNumber", "customerNumber": "2"}]
     with pytest.raises(UnwritableError):
         actions({"email": None}, BARE)
     with pytest.raises(UnwritableError):
@@ -126,14 +136,14 @@ def test_money_is_the_same_in_every_writing() -> None:
     assert not same({**EUR, "preciseAmount": 42001}, EUR)
 
 
-paths = st.sampled_from([*SET, *CHANGE, "custom.fields.phone", "custom.fields.level"])
+paths = st.sampled_from([*FREE, "email", "custom.fields.phone", "custom.fields.level"])
 texts = st.text(min_size=1, max_size=5)
 
 
 def apply(resource: dict[str, Any], todo: list[dict[str, Any]]) -> dict[str, Any]:
     """What the vendor does with the actions, as its pages describe it."""
     held = {**resource}
-    by_action = {name: (path, member) for table in (SET, CHANGE) for path, (name, member) in table.items()}
+    by_action = {way.action: (path, way.member) for path, way in SINGLE.items()}
     for action in todo:
         name = action["action"]
         if name == "setCustomType":
@@ -155,7 +165,7 @@ def apply(resource: dict[str, Any], todo: list[dict[str, Any]]) -> dict[str, Any
 
 @given(
     st.dictionaries(paths, texts | st.none(), max_size=6).filter(lambda values: values.get("email", "x") is not None),
-    st.dictionaries(st.sampled_from([*SET, *CHANGE]), texts),
+    st.dictionaries(st.sampled_from([*FREE, "email"]), texts),
     st.none() | st.dictionaries(st.sampled_from(["phone", "level", "foreign"]), texts),
 )
 def test_applied_actions_bring_the_customer_to_the_values_and_touch_nothing_else(
@@ -178,5 +188,7 @@ def test_applied_actions_bring_the_customer_to_the_values_and_touch_nothing_else
 
 
 def test_the_writable_paths() -> None:
-    assert all(is_writable(path) for path in [*SET, *CHANGE, "stores", "custom.fields.phone"])
-    assert not any(is_writable(path) for path in ["addresses", "custom.type", "custom.fields.a.b", "isEmailVerified"])
+    assert all(is_writable(CUSTOMERS, path) for path in [*SINGLE, "stores", "addresses", "custom.fields.phone"])
+    fixed = ["nothing", "custom.type", "custom.fields.a.b", "isEmailVerified"]
+    assert not any(is_writable(CUSTOMERS, path) for path in fixed)
+    assert is_writable(CUSTOMERS, "isEmailVerified", creating=True)
