@@ -51,7 +51,6 @@ def build_system(
 
     Raises :class:`MissingSecret`.
     """
-    del jobs  # every system that begins jobs takes it from here
 
     def needed(name: str) -> Secret:
         found = secrets.get(name)
@@ -64,7 +63,7 @@ def build_system(
     if isinstance(connection, HubspotSettings):
         return _hubspot(connection, needed, secrets, payer, world, keep)
     if isinstance(connection, SalesforceSettings):
-        return _salesforce(connection, needed, payer, world)
+        return _salesforce(connection, needed, payer, world, jobs)
     if isinstance(connection, BigcommerceSettings):
         return _bigcommerce(connection, needed, secrets, payer, world)
     raise TypeError(f"no system is built from {type(connection).__name__}")
@@ -150,7 +149,13 @@ def _bigcommerce(
     return Bigcommerce(settings, payer, world)
 
 
-def _salesforce(connection: SalesforceSettings, needed: Callable[[str], Secret], payer: Payer, world: World) -> System:
+def _salesforce(
+    connection: SalesforceSettings,
+    needed: Callable[[str], Secret],
+    payer: Payer,
+    world: World,
+    jobs: JobBook | None,
+) -> System:
     from syncd.systems.salesforce.settings import Grant, Settings
     from syncd.systems.salesforce.system import Salesforce
 
@@ -172,7 +177,7 @@ def _salesforce(connection: SalesforceSettings, needed: Callable[[str], Secret],
         bulk_threshold=connection.bulk_threshold,
         read_seconds=connection.timeout,
     )
-    return Salesforce(settings, payer, world)
+    return Salesforce(settings, payer, world, jobs=jobs)
 
 
 def event_translator(system: str) -> Translator:

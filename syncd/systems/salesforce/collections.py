@@ -22,6 +22,8 @@ from syncd.systems.salesforce.rest import Rest
 from syncd.systems.salesforce.settings import COLLECTION
 from syncd.systems.salesforce.soql import name
 
+PORTION: Final = 25
+"""Records per call after a lock failure."""
 CREATE_ONLY: Final = "INVALID_FIELD_FOR_INSERT_UPDATE"
 """The vendor's word for a field that may be set on creation only, or never."""
 
@@ -51,6 +53,12 @@ class Target:
     schema: Schema
     key_path: str = ""
     """Upserts by it; empty for updates by id."""
+    inserts: bool = False
+    """Creates without a key."""
+
+    @property
+    def method(self) -> str:
+        return "POST" if self.inserts else "PATCH"
 
     @property
     def path(self) -> str:
@@ -62,12 +70,16 @@ class Target:
         return {"attributes": {"type": self.schema.name}, **body}
 
 
-async def write_records(rest: Rest, target: Target, inputs: Sequence[Input], lane: Lane) -> dict[int, Done]:
-    """Any number; by mark. Never raises for the vendor or the budget."""
+async def write_records(
+    rest: Rest, target: Target, inputs: Sequence[Input], lane: Lane, *, alone: bool = False
+) -> dict[int, Done]:
+    """Any number; by mark. ``alone``: in small calls, one after the other, for records that locked each other out.
+    Never raises for the vendor or the budget."""
     done: dict[int, Done] = {}
-    for wave in waves(inputs, COLLECTION):
-        for part in await asyncio.gather(*(_write(rest, target, batch, lane) for batch in wave)):
-            done |= part
+    for wave in waves(inputs, PORTION if alone else COLLECTION):
+        for batches in [[batch] for batch in wave] if alone else [wave]:
+            for part in await asyncio.gather(*(_write(rest, target, batch, lane) for batch in batches)):
+                done |= part
     return done
 
 
@@ -100,7 +112,7 @@ async def _write(rest: Rest, target: Target, inputs: Sequence[Input], lane: Lane
             continue
         body = {"allOrNone": False, "records": [target.record(one.body) for one in part]}
         try:
-            data = await rest.send("PATCH", target.path, body, lane)
+            data = await rest.send(target.method, target.path, body, lane)
         except (VendorError, OutOfBudgetError) as error:
             failure = failure_of(error)
             if failure.status in SPLITTABLE and len(part) > 1:

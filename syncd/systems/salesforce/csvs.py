@@ -6,6 +6,7 @@ it; one column tells which row a result speaks of, since results come in another
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +17,8 @@ from syncd.model.lens import Raw
 from syncd.systems.salesforce.describe import Schema
 from syncd.systems.salesforce.values import cell
 
-LARGEST: Final = 90 * 1024 * 1024
-"""Bytes of a job. The vendor takes 150 MB counted after base64."""
+LARGEST: Final = 32 * 1024 * 1024
+"""Bytes of a job. The vendor takes 150 MB counted after base64; a job is held in memory until its results are read."""
 PIECE: Final = 64 * 1024
 
 
@@ -78,15 +79,66 @@ def sheets(schema: Schema, mark: str, rows: Sequence[Row], largest: int = LARGES
         yield Sheet(header, lines, held)
 
 
+class RowReader:
+    """Rows of a CSV as its bytes come, in the vendor's UTF-8 whatever a header says. Only the row that is not whole yet
+    is held. Raises :class:`ValueError` for what is no whole CSV; quoted line breaks are part of a cell."""
+
+    def __init__(self, only: frozenset[str] | None = None) -> None:
+        """``only`` names the columns to keep, in lower case."""
+        self._only = only
+        self._kept: list[tuple[int, str]] = []
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self._rest: list[str] = []
+        self._quoted = False
+        self._header: list[str] | None = None
+
+    def feed(self, piece: bytes) -> list[dict[str, str]]:
+        return self._taken(self._decoder.decode(piece))
+
+    def close(self) -> list[dict[str, str]]:
+        """The last row, which may have no line end."""
+        rows = self._taken(self._decoder.decode(b"", final=True))
+        if self._quoted:
+            raise ValueError("a cell is cut off")
+        rest, self._rest = "".join(self._rest), []
+        return [*rows, *self._parsed(rest)] if rest else rows
+
+    def _taken(self, text: str) -> list[dict[str, str]]:
+        """The rows that are whole: up to the last line end outside of quotes."""
+        end, quoted, start = 0, self._quoted, 0
+        for part in text.split('"'):
+            if not quoted:
+                at = text.rfind("\n", start, start + len(part))
+                end = at + 1 if at >= 0 else end
+            start += len(part) + 1
+            quoted = not quoted
+        # The last part has no quote behind it.
+        self._quoted = not quoted
+        if not end:
+            self._rest.append(text)
+            return []
+        whole = "".join((*self._rest, text[:end]))
+        self._rest = [text[end:]]
+        return self._parsed(whole)
+
+    def _parsed(self, text: str) -> list[dict[str, str]]:
+        try:
+            lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
+        except csv.Error as error:
+            raise ValueError(str(error)) from None
+        if self._header is None and lines:
+            self._header = lines.pop(0)
+            only = self._only
+            self._kept = [(place, one) for place, one in enumerate(self._header) if not only or one.lower() in only]
+        if any(len(line) != len(self._header or ()) for line in lines):
+            raise ValueError("a row is cut off")
+        return [{name: line[place] for place, name in self._kept} for line in lines]
+
+
 def read_rows(body: bytes) -> list[dict[str, str]]:
-    """Result rows. Raises :class:`ValueError` for what is no whole CSV; quoted line breaks are part of a cell."""
-    try:
-        rows = list(csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True))
-    except csv.Error as error:
-        raise ValueError(str(error)) from None
-    if any(None in row or None in row.values() for row in rows):
-        raise ValueError("a row is cut off")
-    return rows
+    """The rows of a whole CSV; see :class:`RowReader`."""
+    reader = RowReader()
+    return [*reader.feed(body), *reader.close()]
 
 
 def _cell(schema: Schema, path: str, values: Mapping[str, Raw]) -> str:

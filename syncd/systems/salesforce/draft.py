@@ -23,23 +23,31 @@ class Draft:
     """The record's own values stand."""
     failure: Failure | None = None
     children: dict[str, str] = field(default_factory=dict)
+    later: dict[str, Raw] = field(default_factory=dict)
+    """Values that may be set only when the children stand."""
+    owed: Failure | None = None
+    """Told when everything else is written: a part that had to be left out."""
 
     def fail(self, failure: Failure) -> None:
         """The first failure speaks."""
         self.failure = self.failure or failure
+
+    def owe(self, failure: Failure) -> None:
+        self.owed = self.owed or failure
 
     def stand(self, external_id: str) -> None:
         self.applied = True
         self.external_id = external_id
 
     def verdict(self) -> Verdict:
+        failure = self.failure or self.owed
         return Verdict(
             key=self.write.key,
-            outcome=Outcome.APPLIED if self.failure is None else Outcome.FAILED,
+            outcome=Outcome.APPLIED if failure is None else Outcome.FAILED,
             external_id=self.external_id,
             children=self.children,
-            failure=self.failure,
-            main_applied=self.failure is not None and self.applied,
+            failure=failure,
+            main_applied=failure is not None and self.applied,
         )
 
 

@@ -81,6 +81,8 @@ BY_CODE: Final[Mapping[str, Remedy | str]] = {
     "FIELD_INTEGRITY_EXCEPTION": Remedy.ASK,
     "FIELD_FILTER_VALIDATION_EXCEPTION": Remedy.ASK,
     "DELETE_FAILED": Remedy.ASK,
+    "UNDELETE_FAILED": Remedy.ASK,
+    "MERGE_FAILED": Remedy.ASK,
     "CANNOT_UPDATE_CONVERTED_LEAD": Remedy.ASK,
     "METHOD_NOT_ALLOWED": Remedy.ASK,
     "UNSUPPORTED_MEDIA_TYPE": Remedy.ASK,

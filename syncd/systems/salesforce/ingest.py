@@ -3,10 +3,13 @@
 Nothing is applied before the upload is declared complete, so what goes wrong until then is simply tried again. After
 that each row is looked for in the failed, the successful and the unprocessed results by the column we marked it with;
 a row that none of them has is in doubt. Rows are keyed, so a job sent twice has one effect.
+
+A job is noted before its upload, so one that outlives us is gone on with: see :meth:`Ingest.resume`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -18,13 +21,14 @@ from syncd.model.delivery import Action
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
-from syncd.systems.contract import Call, OutOfBudgetError, Payer, VendorError
+from syncd.systems.contract import Call, Job, JobBook, OutOfBudgetError, Payer, VendorError, Write
 from syncd.systems.salesforce.collections import failure_of
-from syncd.systems.salesforce.csvs import Row, Sheet, read_rows, sheets
+from syncd.systems.salesforce.csvs import LARGEST, Row, Sheet, sheets
 from syncd.systems.salesforce.describe import Schema
 from syncd.systems.salesforce.draft import Draft
 from syncd.systems.salesforce.errors import failure_of_row, no_verdict
 from syncd.systems.salesforce.ids import is_id, long_id
+from syncd.systems.salesforce.read import Reader
 from syncd.systems.salesforce.settings import Settings
 from syncd.systems.salesforce.web import Web
 
@@ -36,6 +40,9 @@ FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 20.0
 FAILURES_BORNE: Final = 5
 """Looks at a job that may go wrong one after the other before its rows are left in doubt."""
+LARGEST_RESULT: Final = 4 * LARGEST
+"""Bytes of one kind of results: what was uploaded, with the vendor's words before each row."""
+_JOB: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 ENDED: Final = frozenset({"JobComplete", "Failed", "Aborted"})
 
 
@@ -51,11 +58,15 @@ class _Body:
 
 
 class Ingest:
-    def __init__(self, settings: Settings, web: Web, payer: Payer, world: World) -> None:
+    def __init__(
+        self, settings: Settings, web: Web, payer: Payer, world: World, reader: Reader, book: JobBook
+    ) -> None:  # fmt: skip
         self._settings = settings
         self._web = web
         self._payer = payer
         self._world = world
+        self._reader = reader
+        self._book = book
 
     async def write(self, mapping: ObjectMapping, schema: Schema, drafts: Sequence[Draft], lane: Lane) -> None:
         """Ids and failures end up on the drafts. Never raises for the vendor or the budget."""
@@ -74,34 +85,90 @@ class Ingest:
     ) -> None:
         for sheet in sheets(schema, mark, rows) if rows else ():
             mine = {row.mark.casefold(): drafts[row.mark] for row in sheet.rows}
+            keys = tuple(one.write.key for one in mine.values())
             try:
-                job = await self._begin(schema, operation, mark, sheet, lane)
+                id_ = await self._create(schema, operation, mark, len(sheet.rows), lane)
+                job = Job(f"{operation} {id_}", schema.name, keys)
+                await self._book.begun(job)
+                await self._upload(id_, sheet, lane)
             except (VendorError, OutOfBudgetError) as error:
                 _fail_all(mine.values(), _unapplied(failure_of(error)))
                 continue
-            log.info("salesforce.bulk_job", connection=self._settings.connection, job=job, rows=len(sheet.rows))
-            try:
-                state, reason = await self._ended(job, lane)
-                await self._results(job, mark, mine, lane)
-            except (VendorError, OutOfBudgetError) as error:
-                _fail_all(mine.values(), _doubtful(failure_of(error)))
-                continue
-            _fail_all(mine.values(), _unspoken(state, reason))
+            log.info("salesforce.bulk_job", connection=self._settings.connection, job=id_, rows=len(sheet.rows))
+            if await self._outcome(id_, mark, mine, lane):
+                await self._book.ended(job)
 
-    async def _begin(self, schema: Schema, operation: str, mark: str, sheet: Sheet, lane: Lane) -> str:
-        """Create, upload, start. Raises what means that nothing was applied."""
+    async def _outcome(self, id_: str, mark: str, mine: dict[str, Draft], lane: Lane) -> bool:
+        """Wait for a job, and take out of ``mine`` what its results speak of. ``False``: it may still be at work."""
+        try:
+            state, reason = await self._ended(id_, lane)
+            await self._results(id_, mark, mine, lane)
+        except (VendorError, OutOfBudgetError) as error:
+            _fail_all(mine.values(), _doubtful(failure_of(error)))
+            return False
+        _fail_all(mine.values(), _unspoken(state, reason))
+        return True
+
+    async def resume(self, mapping: ObjectMapping, job: Job, lane: Lane) -> list[Draft]:
+        """What became of a job that was noted before a restart, one draft per key."""
+        operation, _, id_ = job.id.partition(" ")
+        if operation not in ("upsert", "update") or not _JOB.fullmatch(id_):
+            raise VendorError(Failure(Remedy.ASK, "bad-job", "the job's note cannot be read"))
+        action = Action.CREATE if operation == "upsert" else Action.UPDATE
+        drafts = [Draft(Write(key, action, {})) for key in job.keys]
+        try:
+            if await self._ends_open(id_, lane):
+                told = "syncd ended before the job had its rows"
+                _fail_all(drafts, Failure(Remedy.RETRY, "job-never-started", told, single=True))
+                await self._book.ended(job)
+                return drafts
+            mine = await self._marked(mapping, operation, drafts, lane)
+        except (VendorError, OutOfBudgetError) as error:
+            _fail_all(drafts, _doubtful(failure_of(error)))
+            return drafts
+        unmarked = [one for one in drafts if one.write.key not in {each.write.key for each in mine.values()}]
+        known = await self._outcome(id_, mapping.key_path if operation == "upsert" else "Id", mine, lane)
+        # An update of a record that does not carry our key: its row cannot be told from another's.
+        _fail_all(unmarked, Failure(Remedy.LOOK, "no-verdict", "the job's results do not name our record", single=True))
+        if known:
+            await self._book.ended(job)
+        return drafts
+
+    async def _marked(
+        self, mapping: ObjectMapping, operation: str, drafts: Sequence[Draft], lane: Lane
+    ) -> dict[str, Draft]:
+        """Drafts by what stands in the column that tells rows apart."""
+        if operation == "upsert":
+            return {one.write.key.casefold(): one for one in drafts}
+        ids = await self._reader.ids(mapping, [one.write.key for one in drafts], lane)
+        for draft in drafts:
+            draft.external_id = ids.get(draft.write.key, "")
+        return {one.external_id.casefold(): one for one in drafts if one.external_id}
+
+    async def _ends_open(self, id_: str, lane: Lane) -> bool:
+        """Whether a job never got all its rows; then it is ended, lest it be started by anybody."""
+        told = (await self._web.get(self._path(id_), lane)).json()
+        state = told.get("state") if isinstance(told, dict) else ""
+        if state == "Open":
+            await self._web.call("PATCH", self._path(id_), lane, content=b'{"state":"Aborted"}')
+            return True
+        return state == "Aborted" and not told.get("numberRecordsProcessed")
+
+    async def _create(self, schema: Schema, operation: str, mark: str, rows: int, lane: Lane) -> str:
         body = {
             "object": schema.name, "operation": operation, "contentType": "CSV", "lineEnding": "LF",
             "columnDelimiter": "COMMA",
         }  # fmt: skip
         if operation == "upsert":
             body["externalIdFieldName"] = mark
-        batches = -(-len(sheet.rows) // BATCH_ROWS)
-        async with self._payer.pay(Call("bulk_batch", batches), lane):
+        async with self._payer.pay(Call("bulk_batch", -(-rows // BATCH_ROWS)), lane):
             made = (await self._web.call("POST", self._path(""), lane, content=orjson.dumps(body))).json()
-        if not isinstance(made, dict) or not isinstance(made.get("id"), str):
+        if not isinstance(made, dict) or not _JOB.fullmatch(str(made.get("id"))):
             raise VendorError(Failure(Remedy.RETRY, "unreadable-reply", "the job has no id", 200))
-        job = str(made["id"])
+        return str(made["id"])
+
+    async def _upload(self, job: str, sheet: Sheet, lane: Lane) -> None:
+        """The rows, and the word to begin. Raises what means that nothing was applied."""
         try:
             await self._web.call(
                 "PUT", self._path(f"{job}/batches"), lane, content=_Body(sheet), content_type="text/csv; charset=UTF-8"
@@ -109,9 +176,9 @@ class Ingest:
         except (VendorError, OutOfBudgetError):
             await self._abort(job, lane)
             raise
-        return await self._start(job, lane)
+        await self._start(job, lane)
 
-    async def _start(self, job: str, lane: Lane) -> str:
+    async def _start(self, job: str, lane: Lane) -> None:
         """Declare the upload complete. An answer that is lost leaves a job which is looked at like any other."""
         try:
             await self._web.call("PATCH", self._path(job), lane, content=b'{"state":"UploadComplete"}', writes=True)
@@ -119,7 +186,6 @@ class Ingest:
             if error.failure.remedy is not Remedy.LOOK:
                 await self._abort(job, lane)
                 raise
-        return job
 
     async def _abort(self, job: str, lane: Lane) -> None:
         try:
@@ -161,12 +227,8 @@ class Ingest:
         for kind in ("failedResults", "successfulResults", "unprocessedrecords"):
             if not drafts:
                 return
-            reply = await self._web.get(self._path(f"{job}/{kind}"), lane, accept="text/csv")
-            try:
-                rows = read_rows(reply.body)
-            except ValueError:
-                told = "the results of the job cannot be read"
-                raise VendorError(Failure(Remedy.LOOK, "unreadable-reply", told, reply.status)) from None
+            only = frozenset({"sf__id", "sf__error", mark.lower()})
+            rows, _ = await self._web.rows(self._path(f"{job}/{kind}"), lane, largest=LARGEST_RESULT, only=only)
             for row in rows:
                 draft = drafts.pop(_told_mark(row, mark), None)
                 if draft is not None:

@@ -60,6 +60,15 @@ class Reader:
             found |= {key: by_key[key.casefold()] for key in part if key.casefold() in by_key}
         return found
 
+    async def ids(self, mapping: ObjectMapping, keys: Sequence[str], lane: Lane) -> dict[str, str]:
+        """The vendor's ids by our record ids, of those that carry them."""
+        found: dict[str, str] = {}
+        for part in chunks(list(dict.fromkeys(keys)), QUERY_IDS):
+            soql = select(("Id", name(mapping.key_path)), mapping.object, among(name(mapping.key_path), part))
+            held = {str(row.get(mapping.key_path)).casefold(): row for row in await self._rest.query_all(soql, lane)}
+            found |= {key: long_id(str(held[key.casefold()]["Id"])) for key in part if key.casefold() in held}
+        return found
+
     async def survivors(self, object_: str, ids: Sequence[str], lane: Lane) -> dict[str, str]:
         """Of records that are gone: those merged away, with the id that stands in the end."""
         schema = await self._describer.schema(object_, lane)

@@ -7,7 +7,7 @@ those the walk by id takes over, which needs nothing to last.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -18,7 +18,6 @@ from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.systems.contract import Page, Snapshot, VendorError
-from syncd.systems.salesforce.csvs import read_rows
 from syncd.systems.salesforce.describe import Describer
 from syncd.systems.salesforce.ids import is_id
 from syncd.systems.salesforce.read import snapshots
@@ -26,10 +25,12 @@ from syncd.systems.salesforce.rest import Rest
 from syncd.systems.salesforce.settings import QUERY_PAGE, Settings
 from syncd.systems.salesforce.soql import columns, literal, name, select
 from syncd.systems.salesforce.values import from_row, shaped, snapshot
-from syncd.systems.salesforce.web import Web
+from syncd.systems.salesforce.web import TOO_LARGE, Web
 
 FAILED_JOBS: Final = 3
 LAST_LOCATOR: Final = "null"
+LARGEST_PAGE: Final = 16 * 1024 * 1024
+"""Bytes of a page; one that has more is asked for again with half its rows."""
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 15.0
 
@@ -44,6 +45,8 @@ class Place:
     locator: str = ""
     """Of the next page; empty for the first one."""
     waited: int = 0
+    rows: int = 0
+    """Of a page, where the usual number makes one too large; 0: the usual number."""
     failed: int = 0
     """Jobs that came to nothing."""
     done: bool = False
@@ -86,6 +89,9 @@ class Scanner:
                 return await self._await(place, lane)
             return await self._results(mapping, place, lane)
         except VendorError as error:
+            if error.failure.code == TOO_LARGE and place.rows != 1:
+                fewer = max(1, (place.rows or self._settings.scan_page) // 2)
+                return Page((), replace(place, rows=fewer).text(), more=True)
             if error.failure.status == 404 or error.failure.code in ("INVALIDJOB", "INVALIDJOBSTATE"):
                 return self._again(place)
             raise
@@ -132,13 +138,14 @@ class Scanner:
         return Page((), replace(place, waited=place.waited + 1).text(), more=True)
 
     async def _results(self, mapping: ObjectMapping, place: Place, lane: Lane) -> Page:
-        params = {"maxRecords": str(self._settings.scan_page)}
+        params = {"maxRecords": str(place.rows or self._settings.scan_page)}
         if place.locator:
             params["locator"] = place.locator
-        reply = await self._web.get(self._path(f"{place.job}/results"), lane, params, accept="text/csv")
         schema = await self._describer.schema(mapping.object, lane)
         booleans = {one.name for one in schema.fields.values() if one.type == "boolean"}
-        found = read_page(mapping, reply.body, booleans)
+        path = self._path(f"{place.job}/results")
+        rows, reply = await self._web.rows(path, lane, params, largest=LARGEST_PAGE)
+        found = read_page(mapping, rows, booleans)
         told = reply.headers.get("sforce-numberofrecords", "")
         if told.isdigit() and int(told) != len(found):
             raise VendorError(Failure(Remedy.RETRY, "page-cut-off", "a page of results has not all its rows", 200))
@@ -157,12 +164,8 @@ class Scanner:
         return self._settings.data(f"jobs/query/{tail}".rstrip("/"))
 
 
-def read_page(mapping: ObjectMapping, body: bytes, booleans: set[str]) -> list[Snapshot]:
-    """The rows of a page. The bytes are UTF-8 whatever the header says of them."""
-    try:
-        rows = read_rows(body)
-    except ValueError:
-        raise VendorError(Failure(Remedy.RETRY, "unreadable-reply", "a page of results cannot be read", 200)) from None
+def read_page(mapping: ObjectMapping, rows: Sequence[Mapping[str, str]], booleans: set[str]) -> list[Snapshot]:
+    """The rows of a page as snapshots."""
     if not all(is_id(row.get("Id")) for row in rows):
         raise VendorError(Failure(Remedy.RETRY, "page-cut-off", "a row of results has no id", 200))
     paths = mapping.paths()

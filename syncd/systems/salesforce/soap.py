@@ -1,12 +1,13 @@
-"""What only SOAP does: a lead converted, duplicates merged. Envelopes by hand, since it is two calls.
+"""What only SOAP does: leads converted, duplicates merged, what was deleted brought back. Envelopes by hand, since it
+is three calls.
 
-Neither is keyed at the vendor, so an answer that is lost is looked up before anything is sent again: a converted lead
-says into what, a merged record names its master.
+None is keyed at the vendor, so an answer that is lost is looked up before anything is sent again: see
+:mod:`syncd.systems.salesforce.lifecycle`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree as ET
@@ -27,22 +28,22 @@ PARTNER: Final = "urn:partner.soap.sforce.com"
 SOBJECT: Final = "urn:sobject.partner.soap.sforce.com"
 LOSERS: Final = 2
 """How many a merge takes beside the master."""
+LEADS: Final = 100
+"""How many a call converts."""
+UNDELETED: Final = 200
+"""How many a call brings back."""
 
 
 @dataclass(frozen=True, slots=True)
-class Conversion:
-    """What a lead became."""
+class Wish:
+    """A lead to convert: into an account and a contact of its own, or into those named (a contact only with its
+    account). No opportunity is made: what is bought comes as an order."""
 
     lead_id: str
-    account_id: str
-    contact_id: str
-    opportunity_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    master_id: str
-    absorbed: tuple[str, ...]
+    status: str
+    """One of the org's converted statuses."""
+    account_id: str = ""
+    contact_id: str = ""
 
 
 def envelope(session_id: str, client: str, call: str) -> bytes:
@@ -57,27 +58,30 @@ def envelope(session_id: str, client: str, call: str) -> bytes:
     ).encode()
 
 
-def convert_call(
-    lead_id: str, status: str, *, account_id: str = "", contact_id: str = "", opportunity: str | None = None
-) -> str:
-    """``opportunity`` names the one to make; ``None`` makes none."""
-    parts = [
-        _element("accountId", account_id) if account_id else "",
-        _element("contactId", contact_id) if contact_id else "",
-        _element("convertedStatus", status),
-        _element("doNotCreateOpportunity", "true" if opportunity is None else "false"),
-        _element("leadId", lead_id),
-        _element("opportunityName", opportunity) if opportunity else "",
-        _element("overwriteLeadSource", "false"),
-        _element("sendNotificationEmail", "false"),
-    ]
-    return f"<u:convertLead><u:leadConverts>{''.join(parts)}</u:leadConverts></u:convertLead>"
+def convert_call(wishes: Sequence[Wish]) -> str:
+    """Nobody is sent an e-mail."""
+    leads = []
+    for one in wishes:
+        parts = [
+            _element("accountId", one.account_id) if one.account_id else "",
+            _element("contactId", one.contact_id) if one.contact_id else "",
+            _element("convertedStatus", one.status),
+            _element("doNotCreateOpportunity", "true"),
+            _element("leadId", one.lead_id),
+            _element("overwriteLeadSource", "false"),
+            _element("sendNotificationEmail", "false"),
+        ]
+        leads.append(f"<u:leadConverts>{''.join(parts)}</u:leadConverts>")
+    return f"<u:convertLead>{''.join(leads)}</u:convertLead>"
 
 
-def merge_call(object_: str, master_id: str, losers: Sequence[str], keep: Mapping[str, str]) -> str:
-    """``keep`` holds values that the master takes over."""
-    fields = "".join(f"<s:{name}>{escape(value)}</s:{name}>" for name, value in keep.items())
-    record = f"<s:type>{escape(object_)}</s:type><s:Id>{escape(master_id)}</s:Id>{fields}"
+def undelete_call(ids: Sequence[str]) -> str:
+    return f"<u:undelete>{''.join(_element('ids', one) for one in ids)}</u:undelete>"
+
+
+def merge_call(object_: str, master_id: str, losers: Sequence[str]) -> str:
+    """The master keeps its own values."""
+    record = f"<s:type>{escape(object_)}</s:type><s:Id>{escape(master_id)}</s:Id>"
     doomed = "".join(_element("recordToMergeIds", one) for one in losers)
     return f"<u:merge><u:request><u:masterRecord>{record}</u:masterRecord>{doomed}</u:request></u:merge>"
 
@@ -90,50 +94,41 @@ class Soap:
         self._web = web
         self._auth = auth
 
-    async def convert_lead(
-        self, lead_id: str, status: str, lane: Lane, *, account_id: str = "", contact_id: str = "",
-        opportunity: str | None = None,
-    ) -> Conversion:  # fmt: skip
-        """Make a lead into an account and a contact, or add it to those named. ``status`` is one of the org's converted
-        statuses. Nobody is sent an e-mail."""
-        _must_be_ids([lead_id, *(one for one in (account_id, contact_id) if one)])
-        call = convert_call(
-            lead_id, status, account_id=account_id, contact_id=contact_id, opportunity=opportunity
-        )  # fmt: skip
-        result = await self._result(call, lane)
-        return Conversion(
-            long_id(_text(result, "leadId") or lead_id), long_id(_text(result, "accountId")),
-            long_id(_text(result, "contactId")), long_id(_text(result, "opportunityId")),
-        )  # fmt: skip
+    async def convert(self, wishes: Sequence[Wish], lane: Lane) -> list[str | Failure]:
+        """The contact that each lead became, or why not."""
+        _must_be_ids([one for wish in wishes for one in (wish.lead_id, wish.account_id, wish.contact_id) if one])
+        results = await self._results(convert_call(wishes), len(wishes), lane)
+        return [_failure(one) or long_id(_text(one, "contactId")) for one in results]
 
-    async def merge(
-        self, object_: str, master_id: str, losers: Sequence[str], lane: Lane, keep: Mapping[str, str] | None = None
-    ) -> Merged:
-        """Merge up to two records into a master that an operator chose."""
+    async def merge(self, object_: str, master_id: str, losers: Sequence[str], lane: Lane) -> None:
+        """Merge up to two records into a master."""
         if object_.lower() not in MERGEABLE or not 0 < len(losers) <= LOSERS:
             told = f"a merge takes one or two records of {', '.join(sorted(MERGEABLE))}"
             raise VendorError(Failure(Remedy.ASK, "cannot-merge", told))
         _must_be_ids([master_id, *losers])
-        names = dict(keep or {})
-        if not all(one.replace("_", "").isalnum() for one in names):
-            raise VendorError(Failure(Remedy.ASK, "bad-name", "a field to keep has no field's name"))
-        result = await self._result(merge_call(object_, master_id, losers, names), lane)
-        absorbed = tuple(long_id(one) for one in _texts(result, "mergedRecordIds"))
-        return Merged(long_id(_text(result, "id") or master_id), absorbed or tuple(long_id(one) for one in losers))
+        (result,) = await self._results(merge_call(object_, master_id, losers), 1, lane)
+        failure = _failure(result)
+        if failure is not None:
+            raise VendorError(failure)
 
-    async def _result(self, call: str, lane: Lane) -> ET.Element:
+    async def undelete(self, ids: Sequence[str], lane: Lane) -> list[Failure | None]:
+        """Bring back from the recycle bin; in the order of ``ids``."""
+        _must_be_ids(ids)
+        return [_failure(one) for one in await self._results(undelete_call(ids), len(ids), lane)]
+
+    async def _results(self, call: str, count: int, lane: Lane) -> list[ET.Element]:
         token = await self._auth.token(lane)
         try:
-            return await self._send(token, call, lane)
+            return await self._send(token, call, count, lane)
         except VendorError as error:
             if error.failure.remedy is not Remedy.REFRESH:
                 raise
         newer = await self._auth.renew(token, lane)
         if newer is None:
             raise VendorError(Failure(Remedy.STOP, "INVALID_SESSION_ID", "a token bought a moment ago is refused"))
-        return await self._send(newer, call, lane)
+        return await self._send(newer, call, count, lane)
 
-    async def _send(self, token: Token, call: str, lane: Lane) -> ET.Element:
+    async def _send(self, token: Token, call: str, count: int, lane: Lane) -> list[ET.Element]:
         reply = await self._web.soap(
             f"/services/Soap/u/{self._settings.api_version}",
             envelope(token.value.reveal(), self._settings.marker, call),
@@ -147,22 +142,23 @@ class Soap:
             code = _text(fault, "exceptionCode") or _text(fault, "faultcode").rpartition(":")[2]
             item = {"errors": [{"statusCode": code, "message": _text(fault, "faultstring")}]}
             raise VendorError(failure_of_item(item, creates=False))
-        result = _find(tree, "result")
-        if result is None:
-            raise VendorError(Failure(Remedy.LOOK, "unreadable-reply", "the reply has no result", reply.status))
-        if _text(result, "success") != "true":
-            errors = [
-                {
-                    "statusCode": _text(one, "statusCode"),
-                    "message": _text(one, "message"),
-                    "fields": _texts(one, "fields"),
-                }
-                for one in result.iter()
-                if _local(one) == "errors"
-            ]
-            raise VendorError(failure_of_item({"errors": errors}, creates=False))
+        results = [one for one in tree.iter() if _local(one) == "result"]
+        if len(results) != count:
+            told = "the reply has not one result for each record"
+            raise VendorError(Failure(Remedy.LOOK, "unreadable-reply", told, reply.status))
         self._auth.proved(token)
-        return result
+        return results
+
+
+def _failure(result: ET.Element) -> Failure | None:
+    if _text(result, "success") == "true":
+        return None
+    errors = [
+        {"statusCode": _text(one, "statusCode"), "message": _text(one, "message"), "fields": _texts(one, "fields")}
+        for one in result.iter()
+        if _local(one) == "errors"
+    ]
+    return failure_of_item({"errors": errors}, creates=False)
 
 
 def _must_be_ids(ids: Sequence[str]) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Final
 
 import httpx
 
-from syncd.model.change import ChangeKind, Channel, Lane
-from syncd.model.delivery import Action
+from syncd.model.change import Lane
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.systems.contract import (
@@ -16,6 +14,9 @@ from syncd.systems.contract import (
     Batch,
     Capabilities,
     Finding,
+    Job,
+    JobBook,
+    NoJobBook,
     Page,
     Payer,
     ReadResult,
@@ -23,18 +24,20 @@ from syncd.systems.contract import (
     Verdict,
     Write,
 )
+from syncd.systems.salesforce.abilities import abilities_of
 from syncd.systems.salesforce.allocation import Allocation
 from syncd.systems.salesforce.auth import Auth
 from syncd.systems.salesforce.capture import Capture
 from syncd.systems.salesforce.check import Checker
 from syncd.systems.salesforce.describe import Describer
 from syncd.systems.salesforce.ingest import Ingest
+from syncd.systems.salesforce.lifecycle import Lifecycle
 from syncd.systems.salesforce.pubsub import PubSub
 from syncd.systems.salesforce.read import Reader
 from syncd.systems.salesforce.rest import Rest
 from syncd.systems.salesforce.scan import Scanner
 from syncd.systems.salesforce.settings import COLLECTION, RETRIEVE, Settings
-from syncd.systems.salesforce.soap import Conversion, Merged, Soap
+from syncd.systems.salesforce.soap import Soap
 from syncd.systems.salesforce.stream import Streams
 from syncd.systems.salesforce.vitals import Vitals
 from syncd.systems.salesforce.web import Web
@@ -44,13 +47,9 @@ BULK_WRITES = 10_000
 """Writes that one Bulk job takes from the engine: one of the vendor's own slices."""
 
 
-POLLS_TELL: Final = frozenset({ChangeKind.STATE, ChangeKind.DELETED})
-STREAMS_TELL: Final = frozenset({ChangeKind.STATE, ChangeKind.DELETED})
-
-
 class Salesforce:
-    """Implements ``System`` and ``StreamingSystem``. Opening makes no call: a vendor that is down must not keep syncd
-    from starting.
+    """Implements ``System``, ``StreamingSystem``, ``MergingSystem`` and ``JobSystem``. Opening makes no call: a vendor
+    that is down must not keep syncd from starting.
 
     ``transport`` replaces the network of our own HTTP in tests; simple-salesforce brings its own.
     """
@@ -61,6 +60,7 @@ class Salesforce:
         payer: Payer,
         world: World,
         *,
+        jobs: JobBook | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._settings = settings
@@ -73,14 +73,15 @@ class Salesforce:
         self._reader = Reader(self._rest, describer)
         self._capture = Capture(self._rest, self._reader, describer, world, vitals)
         self._scanner = Scanner(settings, self._rest, self._web, describer, world)
-        self._writer = Writer(settings, self._rest, describer, Ingest(settings, self._web, payer, world))
+        self._lifecycle = Lifecycle(self._rest, self._reader, Soap(settings, self._web, self._auth))
+        ingest = Ingest(settings, self._web, payer, world, self._reader, jobs or NoJobBook())
+        self._writer = Writer(settings, self._rest, describer, ingest, self._lifecycle)
         self._pubsub = PubSub(settings, self._auth)
         self._streams = Streams(
             settings, self._pubsub, self._capture, self._reader, describer, Allocation(settings, self._rest, world),
             world, vitals,
         )  # fmt: skip
         self._checker = Checker(settings, self._auth, self._rest, describer, self._pubsub, vitals)
-        self._soap = Soap(settings, self._web, self._auth)
 
     @property
     def connection(self) -> str:
@@ -96,15 +97,7 @@ class Salesforce:
         )
 
     def abilities(self, object_: str) -> Abilities:
-        """The same for every object: which ones there are, the org alone knows."""
-        del object_
-        return Abilities(
-            scans=True,
-            actions=frozenset({Action.CREATE, Action.UPDATE}),
-            keyed=True,
-            tells={Channel.POLL: POLLS_TELL, Channel.STREAM: STREAMS_TELL},
-            bulk=True,
-        )
+        return abilities_of(object_)
 
     async def open(self) -> None:
         await self._web.open()
@@ -140,19 +133,10 @@ class Salesforce:
     def stream(self, mapping: ObjectMapping, cursor: str | None) -> AsyncIterator[Batch]:
         return self._streams.stream(mapping, cursor)
 
-    # --- what only this vendor has --------------------------------------------------------------------------------
-
-    async def convert_lead(
-        self, lead_id: str, status: str, lane: Lane, *, account_id: str = "", contact_id: str = "",
-        opportunity: str | None = None,
-    ) -> Conversion:  # fmt: skip
-        """See :meth:`syncd.systems.salesforce.soap.Soap.convert_lead`."""
-        return await self._soap.convert_lead(
-            lead_id, status, lane, account_id=account_id, contact_id=contact_id, opportunity=opportunity
-        )
-
     async def merge(
-        self, object_: str, master_id: str, losers: Sequence[str], lane: Lane, keep: Mapping[str, str] | None = None
-    ) -> Merged:
-        """See :meth:`syncd.systems.salesforce.soap.Soap.merge`."""
-        return await self._soap.merge(object_, master_id, losers, lane, keep)
+        self, mapping: ObjectMapping, survivor: str, absorbed: Sequence[str], lane: Lane
+    ) -> tuple[Verdict, ...]:
+        return await self._lifecycle.merge(mapping, survivor, absorbed, lane)
+
+    async def resume(self, mapping: ObjectMapping, job: Job, lane: Lane) -> Sequence[Verdict]:
+        return await self._writer.resume(mapping, job, lane)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
@@ -15,13 +15,40 @@ from syncd.model.failure import Failure, Remedy
 from syncd.runtime.clock import World
 from syncd.systems.contract import Call, Payer, VendorError
 from syncd.systems.salesforce.auth import Auth, Token
+from syncd.systems.salesforce.csvs import RowReader
 from syncd.systems.salesforce.errors import failure_of_reply, incomplete, observed, parse
 from syncd.systems.salesforce.mishaps import failure_of_exception
 from syncd.systems.salesforce.settings import LOOPBACK, Settings
 from syncd.systems.salesforce.vitals import Vitals
 
 LARGEST_REPLY: Final = 64 * 1024 * 1024
+TOO_LARGE: Final = "too-large"
 Body = bytes | AsyncIterable[bytes] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """What to do with the bytes of a good reply as they come, instead of keeping them as its body."""
+
+    take: Callable[[bytes], None] | None = None
+    largest: int = LARGEST_REPLY
+
+
+WHOLE: Final = Taking()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One signed-in call."""
+
+    method: str
+    path: str
+    params: Mapping[str, str] | None
+    content: Body = field(repr=False)
+    content_type: str
+    accept: str
+    writes: bool
+    taking: Taking
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +111,24 @@ class Web:
         if http is not None:
             await http.aclose()
 
-    async def get(self, path: str, lane: Lane, params: Mapping[str, str] | None = None, accept: str = "") -> Reply:
-        return await self.call("GET", path, lane, params=params, accept=accept)
+    async def get(self, path: str, lane: Lane, params: Mapping[str, str] | None = None) -> Reply:
+        return await self.call("GET", path, lane, params=params)
+
+    async def rows(
+        self, path: str, lane: Lane, params: Mapping[str, str] | None = None, *, largest: int = LARGEST_REPLY,
+        only: frozenset[str] | None = None,
+    ) -> tuple[list[dict[str, str]], Reply]:  # fmt: skip
+        """A CSV's rows, parsed as they come; ``only`` some of its columns, named in lower case. Raises
+        :class:`VendorError`: SPLIT for more than ``largest`` bytes."""
+        reader = RowReader(only)
+        rows: list[dict[str, str]] = []
+        taking = Taking(lambda piece: rows.extend(reader.feed(piece)), largest)
+        try:
+            reply = await self.call("GET", path, lane, params=params, accept="text/csv", taking=taking)
+            rows += reader.close()
+        except ValueError:
+            raise VendorError(Failure(Remedy.RETRY, "unreadable-reply", "the rows cannot be read", 200)) from None
+        return rows, reply
 
     async def call(
         self,
@@ -98,20 +141,20 @@ class Web:
         content_type: str = "application/json; charset=UTF-8",
         accept: str = "",
         writes: bool = False,
+        taking: Taking = WHOLE,
     ) -> Reply:
         """A signed-in call below the instance. A refused token is renewed once; a streamed ``content`` must then come
         anew, so it may not be an iterator that ends."""
         if self._auth is None:
             raise AssertionError("use() comes first")
         token = await self._auth.token(lane)
-        reply = await self._signed(token, method, path, lane, params, content, content_type, accept, writes=writes)
+        ask = _Ask(method, path, params, content, content_type, accept, writes, taking)
+        reply = await self._signed(token, ask, lane)
         if reply.status == 401:
             newer = await self._auth.renew(token, lane)
             if newer is not None:
                 token = newer
-                reply = await self._signed(
-                    token, method, path, lane, params, content, content_type, accept, writes=writes
-                )
+                reply = await self._signed(token, ask, lane)
         if reply.status != 401:
             self._auth.proved(token)
         if not 200 <= reply.status <= 299:
@@ -132,22 +175,22 @@ class Web:
         request = httpx.Request("POST", url, data=dict(form), headers={"accept": "application/json"})
         return await self._paid(request, Call("auth"), lane, writes=False)
 
-    async def _signed(
-        self, token: Token, method: str, path: str, lane: Lane, params: Mapping[str, str] | None, content: Body,
-        content_type: str, accept: str, *, writes: bool,
-    ) -> Reply:  # fmt: skip
-        url = httpx.URL(urljoin(token.instance_url, path))
+    async def _signed(self, token: Token, ask: _Ask, lane: Lane) -> Reply:
+        url = httpx.URL(urljoin(token.instance_url, ask.path))
         headers = {
             "authorization": f"Bearer {token.value.reveal()}",
-            "accept": accept or "application/json",
+            "accept": ask.accept or "application/json",
             "sforce-call-options": f"client={self._settings.marker}",
         }
-        if content is not None:
-            headers["content-type"] = content_type
-        request = httpx.Request(method, url, params=dict(params) if params else None, headers=headers, content=content)
-        return await self._paid(request, Call("api"), lane, writes=writes)
+        if ask.content is not None:
+            headers["content-type"] = ask.content_type
+        params = dict(ask.params) if ask.params else None
+        request = httpx.Request(ask.method, url, params=params, headers=headers, content=ask.content)
+        return await self._paid(request, Call("api"), lane, writes=ask.writes, taking=ask.taking)
 
-    async def _paid(self, request: httpx.Request, call: Call, lane: Lane, *, writes: bool) -> Reply:
+    async def _paid(
+        self, request: httpx.Request, call: Call, lane: Lane, *, writes: bool, taking: Taking = WHOLE
+    ) -> Reply:
         if self._http is None:
             raise AssertionError("open() comes first")
         self._must_be_ours(request.url)
@@ -155,26 +198,31 @@ class Web:
             began = self._world.clock.monotonic()
             try:
                 async with asyncio.timeout(self._settings.total_seconds):
-                    reply = await self._exchange(self._http, request)
+                    reply = await self._exchange(self._http, request, taking)
             except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, TimeoutError) as error:
                 self._payer.observe(call, 0, {}, self._world.clock.monotonic() - began)
                 # The exception's request holds the authorization header: it must not travel on as the cause.
                 raise VendorError(failure_of_exception(error, writes=writes)) from None
+            except (VendorError, ValueError):  # The reply came; what it carried is of no use.
+                self._payer.observe(call, 200, {}, self._world.clock.monotonic() - began)
+                raise
             status, told = observed(reply.status, reply.headers, reply.body)
             self._payer.observe(call, status, told, self._world.clock.monotonic() - began)
         self._vitals.note(told, self._world.clock.now_ms())
         return reply
 
-    async def _exchange(self, http: httpx.AsyncClient, request: httpx.Request) -> Reply:
+    async def _exchange(self, http: httpx.AsyncClient, request: httpx.Request, taking: Taking) -> Reply:
         request.extensions.setdefault("timeout", http.timeout.as_dict())
         response = await http.send(request, stream=True)
         try:
-            pieces, size = [], 0
+            pieces: list[bytes] = []
+            take = taking.take if taking.take is not None and response.is_success else pieces.append
+            size = 0
             async for piece in response.aiter_bytes():
                 size += len(piece)
-                if size > LARGEST_REPLY:
-                    raise VendorError(Failure(Remedy.SPLIT, "too-large", "the reply was too large"))
-                pieces.append(piece)
+                if size > taking.largest:
+                    raise VendorError(Failure(Remedy.SPLIT, TOO_LARGE, "the reply was too large"))
+                take(piece)
         finally:
             await response.aclose()
         headers = {name.lower(): value for name, value in response.headers.items()}

@@ -20,7 +20,7 @@ from syncd.model.mapping import Capture, ChildMapping, Direction, FieldMapping, 
 from syncd.model.value import FieldType
 from syncd.runtime.clock import ManualClock, SystemClock, World
 from syncd.runtime.secret import Secret
-from syncd.systems.contract import Call, OutOfBudgetError
+from syncd.systems.contract import Call, Job, OutOfBudgetError
 from syncd.systems.salesforce.settings import Settings
 from syncd.systems.salesforce.system import Salesforce
 
@@ -51,6 +51,20 @@ class Books:
 
     def observe(self, call: Call, status: int, headers: Mapping[str, str], seconds: float) -> None:
         self.seen.append((call, status, headers))
+
+
+@dataclass
+class Book:
+    """A job book that forgets nothing."""
+
+    noted: list[Job] = field(default_factory=list)
+    closed: list[Job] = field(default_factory=list)
+
+    async def begun(self, job: Job) -> None:
+        self.noted.append(job)
+
+    async def ended(self, job: Job) -> None:
+        self.closed.append(job)
 
 
 @dataclass
@@ -313,9 +327,10 @@ def settings(url: str = "http://127.0.0.1:1", **more: Any) -> Settings:
 
 @asynccontextmanager
 async def connected(
-    vendor: Vendor, books: Books | None = None, clock: ManualClock | SystemClock | None = None, **more: Any
-) -> AsyncIterator[Salesforce]:
-    system = Salesforce(settings(vendor.url, **more), books or Books(), world(clock=clock))
+    vendor: Vendor, books: Books | None = None, clock: ManualClock | SystemClock | None = None,
+    jobs: Book | None = None, **more: Any,
+) -> AsyncIterator[Salesforce]:  # fmt: skip
+    system = Salesforce(settings(vendor.url, **more), books or Books(), world(clock=clock), jobs=jobs)
     await system.open()
     try:
         yield system

@@ -273,24 +273,6 @@ async def test_the_doctor_finds_the_org_well_and_tells_what_it_lacks(house: Hous
     assert {one.code for one in await crm.provision([wider], apply=True)} == {"key", "field-missing"}
 
 
-async def test_leads_are_converted_and_duplicates_merged_by_soap(house: House) -> None:
-    crm = await house.connect()
-    lead = house.act("create", object="Lead", values={"LastName": "Byron", "Company": "Acme"})
-    await crm.poll(PEOPLE, None, Lane.LIVE)
-    house.act("expire_tokens")
-    made = await crm.convert_lead(lead, "Closed - Converted", Lane.OPERATOR)
-    assert made.lead_id == lead
-    assert made.contact_id.startswith("003")
-    assert not made.opportunity_id
-    with pytest.raises(VendorError):
-        await crm.convert_lead(lead, "Closed - Converted", Lane.OPERATOR)
-    people = [house.person(n) for n in range(3)]
-    merged = await crm.merge("Contact", people[0], people[1:], Lane.OPERATOR, {"FirstName": "A & B"})
-    assert (merged.master_id, set(merged.absorbed)) == (people[0], set(people[1:]))
-    survivor = (await crm.read(PEOPLE, [people[2]], Lane.LIVE)).found[people[2]]
-    assert (survivor.external_id, survivor.data["FirstName"]) == (people[0], "A & B")
-
-
 # --- change events ---------------------------------------------------------------------------------------------------
 
 

@@ -6,15 +6,18 @@ import asyncio
 import csv
 import io
 import json
+import time
 from typing import Any
+
+import pytest
 
 from syncd.model.change import Lane
 from syncd.model.delivery import Action, Outcome
 from syncd.model.failure import Remedy
 from syncd.runtime.clock import ManualClock
-from syncd.systems.contract import Verdict, Write
+from syncd.systems.contract import Job, JobSystem, VendorError, Verdict, Write
 
-from .kit import KEY, NOW, PEOPLE, Answer, Asked, Books, Vendor, connected, done, record_id, refusal
+from .kit import KEY, NOW, PEOPLE, Answer, Asked, Book, Books, Vendor, connected, done, page, record_id, refusal
 
 
 class Jobs:
@@ -216,3 +219,97 @@ async def test_few_writes_and_urgent_ones_do_without_a_job(org: Vendor) -> None:
     assert not jobs.made
     assert {call.kind for call, _ in books.paid} == {"auth", "api"}
     assert json.dumps(org.calls("composite/.*")[1].body).count(KEY) == 9
+
+
+# --- jobs that outlive us --------------------------------------------------------------------------------------------
+
+
+async def resumed(org: Vendor, job: Job, book: Book | None = None) -> list[Verdict]:
+    async with connected(org, clock=ManualClock(NOW), jobs=book) as crm:
+        assert isinstance(crm, JobSystem)
+        return list(await crm.resume(PEOPLE, job, Lane.BULK))
+
+
+async def test_a_job_is_noted_before_its_rows_go_up_and_closed_when_every_row_has_its_end(org: Vendor) -> None:
+    jobs, book = Jobs(org), Book()
+    noted_first: list[bool] = []
+    jobs_upload = jobs.upload
+
+    def upload(asked: Asked) -> Answer:
+        noted_first.append(len(book.noted) == len(noted_first) + 1)
+        return jobs_upload(asked)
+
+    org.on("PUT", r"jobs/ingest/\w+/batches", upload)
+    update = Write(key(9), Action.UPDATE, {"Phone": "1"}, external_id=record_id(9))
+    await run(org, [create(1), create(2), update], jobs=book)
+    assert noted_first == [True, True]
+    assert book.noted == [Job("upsert 7501", "Contact", (key(1), key(2))), Job("update 7502", "Contact", (key(9),))]
+    assert book.closed == book.noted
+
+
+async def test_a_job_of_before_a_crash_is_waited_for_and_its_rows_are_not_sent_again(org: Vendor) -> None:
+    jobs, book = Jobs(org), Book()
+    jobs.failed = {key(2): "STRING_TOO_LONG:too long:LastName --"}
+    job = Job("upsert 7501", "Contact", tuple(key(n) for n in range(4)))
+    jobs.uploads["7501"] = [{KEY: key(n), "LastName": "x"} for n in range(3)]
+    verdicts = await resumed(org, job, book)
+    assert [one.key for one in verdicts] == list(job.keys)
+    ends = [(one.failure.remedy, one.failure.code) if one.failure else one.outcome.value for one in verdicts]
+    assert ends == ["applied", "applied", (Remedy.ASK, "STRING_TOO_LONG"), (Remedy.LOOK, "no-verdict")]
+    assert book.closed == [job]
+    assert {one.method for one in org.calls("jobs/.*")} == {"GET"}
+
+
+async def test_a_job_that_never_got_its_rows_is_ended_and_nothing_was_applied(org: Vendor) -> None:
+    jobs, book = Jobs(org), Book()
+    jobs.states = ["Open"]
+    verdicts = await resumed(org, Job("upsert 7501", "Contact", (key(1), key(2))), book)
+    assert [one.failure and one.failure.remedy for one in verdicts] == [Remedy.RETRY, Remedy.RETRY]
+    assert jobs.patches == ["Aborted"]
+    assert len(book.closed) == 1
+    jobs.states = ["Aborted"]
+    (again,) = await resumed(org, Job("upsert 7501", "Contact", (key(1),)))
+    assert again.failure is not None
+    assert again.failure.remedy is Remedy.RETRY
+
+
+async def test_rows_of_known_records_are_told_by_the_key_they_carry_and_the_others_are_looked_up(org: Vendor) -> None:
+    jobs = Jobs(org)
+    jobs.uploads["7501"] = [{"Id": record_id(n), "LastName": "x"} for n in range(3)]
+    jobs.failed = {record_id(1): "UNABLE_TO_LOCK_ROW:busy:--"}
+    org.on("GET", "query/?", lambda _: page([{"Id": record_id(n), KEY: key(n)} for n in range(2)]))
+    verdicts = await resumed(org, Job("update 7501", "Contact", tuple(key(n) for n in range(3))))
+    assert (verdicts[0].outcome, verdicts[0].external_id) == (Outcome.APPLIED, record_id(0))
+    assert [one.failure and one.failure.code for one in verdicts[1:]] == ["UNABLE_TO_LOCK_ROW", "no-verdict"]
+    assert verdicts[2].failure is not None
+    assert verdicts[2].failure.remedy is Remedy.LOOK
+
+
+async def test_a_job_that_the_vendor_has_purged_or_that_is_none_of_ours_is_in_doubt(org: Vendor) -> None:
+    (verdict,) = await resumed(org, Job("upsert 7509", "Contact", (key(1),)))
+    assert verdict.failure is not None
+    assert verdict.failure.remedy is Remedy.LOOK
+    with pytest.raises(VendorError) as caught:
+        await resumed(org, Job("delete ../../x", "Contact", (key(1),)))
+    assert caught.value.failure.remedy is Remedy.ASK
+
+
+async def test_locked_rows_go_again_one_small_call_after_another(org: Vendor) -> None:
+    jobs = Jobs(org)
+    jobs.failed = {key(n): "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access:--" for n in range(60)}
+    under_way, most = 0, 0
+    sizes: list[int] = []
+
+    def collection(asked: Asked) -> Answer:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        time.sleep(0.01)
+        sizes.append(len(asked.body["records"]))
+        under_way -= 1
+        return Answer(200, [done(record_id(n), created=True) for n in range(sizes[-1])])
+
+    org.on("PATCH", rf"composite/sobjects/Contact/{KEY}", collection)
+    verdicts = await run(org, [create(n) for n in range(60)])
+    assert {one.outcome for one in verdicts} == {Outcome.APPLIED}
+    assert (sizes, most) == ([25, 25, 10], 1)

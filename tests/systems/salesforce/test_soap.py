@@ -1,4 +1,4 @@
-"""The two calls that only SOAP has."""
+"""The calls that only SOAP has, in their envelopes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from syncd.model.change import Lane
-from syncd.model.failure import Remedy
+from syncd.model.failure import Failure, Remedy
 from syncd.systems.contract import VendorError
+from syncd.systems.salesforce.soap import Soap, Wish
+from syncd.systems.salesforce.system import Salesforce
 
 from .kit import Answer, Asked, Vendor, connected, record_id
 
 LEAD, ACCOUNT, CONTACT = record_id(1, "00Q"), record_id(2, "001"), record_id(3)
+WISH = Wish(LEAD, "Converted")
 
 
 def envelope(inner: str) -> bytes:
@@ -54,16 +57,20 @@ def texts(asked: Asked) -> dict[str, Any]:
     return {str(one.tag).rpartition("}")[2]: one.text for one in ET.fromstring(asked.raw).iter()}
 
 
+def soap_of(crm: Salesforce) -> Soap:
+    return Soap(crm._settings, crm._web, crm._auth)
+
+
 async def test_a_lead_becomes_an_account_and_a_contact(org: Vendor) -> None:
     asked = answers(org, CONVERTED)
     async with connected(org) as crm:
-        made = await crm.convert_lead(LEAD, "Closed - Converted", Lane.OPERATOR, opportunity="Deal <1> & more")
-    assert (made.account_id, made.contact_id, made.opportunity_id) == (ACCOUNT, CONTACT, "")
+        made = await soap_of(crm).convert([Wish(LEAD, "Closed <1> & more", ACCOUNT)], Lane.OPERATOR)
+    assert made == [CONTACT]
     told = texts(asked[0])
     assert told["sessionId"] == "00D!token.0"
     assert told["client"] == "syncd-crm"
-    assert (told["leadId"], told["opportunityName"]) == (LEAD, "Deal <1> & more")
-    assert (told["doNotCreateOpportunity"], told["sendNotificationEmail"]) == ("false", "false")
+    assert (told["leadId"], told["convertedStatus"], told["accountId"]) == (LEAD, "Closed <1> & more", ACCOUNT)
+    assert (told["doNotCreateOpportunity"], told["sendNotificationEmail"]) == ("true", "false")
 
 
 async def test_a_session_that_ended_is_renewed_once(org: Vendor) -> None:
@@ -72,9 +79,9 @@ async def test_a_session_that_ended_is_renewed_once(org: Vendor) -> None:
     )
     async with connected(org) as crm:
         for _ in range(2):
-            await crm.convert_lead(LEAD, "Converted", Lane.OPERATOR)
+            await soap_of(crm).convert([WISH], Lane.OPERATOR)
         with pytest.raises(VendorError) as caught:
-            await crm.convert_lead(LEAD, "Converted", Lane.OPERATOR)
+            await soap_of(crm).convert([WISH], Lane.OPERATOR)
     assert caught.value.failure.code == "INVALID_SESSION_ID"
     assert len(asked) == 5
     assert len(org.tokens) == 3
@@ -83,8 +90,6 @@ async def test_a_session_that_ended_is_renewed_once(org: Vendor) -> None:
 @pytest.mark.parametrize(("reply", "remedy", "code"), [
     (fault("UNKNOWN_EXCEPTION"), Remedy.LOOK, "UNKNOWN_EXCEPTION"),
     (fault("INVALID_FIELD"), Remedy.ASK, "INVALID_FIELD"),
-    ((200, ("<convertLeadResponse><result><errors><fields>Status</fields><message>bad</message><statusCode>INVALID_STATUS"
-           "</statusCode></errors><success>false</success></result></convertLeadResponse>")), Remedy.ASK, "INVALID_STATUS"),
     ((503, b"<html><body>maintenance"), Remedy.LOOK, "bad-response"),
     ((200, b"<html>hm"), Remedy.LOOK, "bad-response"),
     ((200, "<nothing/>"), Remedy.LOOK, "unreadable-reply"),
@@ -94,30 +99,48 @@ async def test_every_other_answer_is_told_for_what_it_is(org: Vendor, reply: Any
     answers(org, reply)
     async with connected(org) as crm:
         with pytest.raises(VendorError) as caught:
-            await crm.convert_lead(LEAD, "Converted", Lane.OPERATOR)
+            await soap_of(crm).convert([WISH], Lane.OPERATOR)
     assert (caught.value.failure.remedy, caught.value.failure.code) == (remedy, code)
 
 
-async def test_a_merge_names_its_master_and_what_it_takes_over(org: Vendor) -> None:
+async def test_each_record_of_a_call_has_its_own_end(org: Vendor) -> None:
+    refused = (
+        "<result><errors><fields>Status</fields><message>bad</message><statusCode>INVALID_STATUS</statusCode></errors>"
+        "<success>false</success></result>"
+    )
+    fine = f"<result><contactId>{CONTACT}</contactId><success>true</success></result>"
+    answers(org, (200, f"<convertLeadResponse>{refused}{fine}</convertLeadResponse>"),
+            (200, f"<undeleteResponse>{fine}{refused}</undeleteResponse>"))  # fmt: skip
+    async with connected(org) as crm:
+        bad, good = await soap_of(crm).convert([WISH, WISH], Lane.OPERATOR)
+        assert isinstance(bad, Failure)
+        assert (bad.remedy, bad.code, bad.fields, bad.single) == (Remedy.ASK, "INVALID_STATUS", ("Status",), True)
+        assert good == CONTACT
+        back, lost = await soap_of(crm).undelete([CONTACT, ACCOUNT], Lane.OPERATOR)
+        assert back is None
+        assert lost is not None
+
+
+async def test_a_merge_names_its_master(org: Vendor) -> None:
     loser = record_id(4)
     asked = answers(org, (200, (f"<mergeResponse><result><id>{CONTACT}</id><mergedRecordIds>{loser}</mergedRecordIds>"
                                "<success>true</success></result></mergeResponse>")))  # fmt: skip
     async with connected(org) as crm:
-        made = await crm.merge("Contact", CONTACT, [loser], Lane.OPERATOR, {"Phone": "<1>"})
-    assert (made.master_id, made.absorbed) == (CONTACT, (loser,))
+        await soap_of(crm).merge("Contact", CONTACT, [loser], Lane.OPERATOR)
     told = texts(asked[0])
-    assert (told["type"], told["Id"], told["Phone"], told["recordToMergeIds"]) == ("Contact", CONTACT, "<1>", loser)
+    assert (told["type"], told["Id"], told["recordToMergeIds"]) == ("Contact", CONTACT, loser)
 
 
 async def test_what_cannot_be_merged_or_converted_is_not_sent(org: Vendor) -> None:
     async with connected(org) as crm:
+        soap = soap_of(crm)
         for call in (
-            lambda: crm.merge("Opportunity", CONTACT, [CONTACT], Lane.OPERATOR),
-            lambda: crm.merge("Contact", CONTACT, [], Lane.OPERATOR),
-            lambda: crm.merge("Contact", CONTACT, [record_id(n) for n in range(3)], Lane.OPERATOR),
-            lambda: crm.merge("Contact", "</u:Id>", [CONTACT], Lane.OPERATOR),
-            lambda: crm.merge("Contact", CONTACT, [record_id(5)], Lane.OPERATOR, {"a><b": "x"}),
-            lambda: crm.convert_lead("nobody", "Converted", Lane.OPERATOR),
+            lambda: soap.merge("Opportunity", CONTACT, [CONTACT], Lane.OPERATOR),
+            lambda: soap.merge("Contact", CONTACT, [], Lane.OPERATOR),
+            lambda: soap.merge("Contact", CONTACT, [record_id(n) for n in range(3)], Lane.OPERATOR),
+            lambda: soap.merge("Contact", "</u:Id>", [CONTACT], Lane.OPERATOR),
+            lambda: soap.convert([Wish("nobody", "Converted")], Lane.OPERATOR),
+            lambda: soap.undelete(["nobody"], Lane.OPERATOR),
         ):
             with pytest.raises(VendorError) as caught:
                 await call()
