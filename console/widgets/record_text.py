@@ -30,6 +30,7 @@ REASONS: Final = {
     "taken": "only they changed it",
     "kept": "only we changed it",
     "not_owner": "they do not own the field",
+    "erased": "the person was erased, and nobody else holds it",
     "owner_wins": "they own the field",
     "newest_wins": "theirs is newer",
     "older_loses": "theirs is older",

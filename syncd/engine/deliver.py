@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from syncd.engine.flows import Flows
 from syncd.engine.plan import Blocked, InStep, Plan, Send, Unfit, plan
 from syncd.engine.verdict import Next, after_failure, after_outage, unreachable
+from syncd.engine.workset import forgotten
 from syncd.model.change import Change, ChangeKind, Channel, Lane
 from syncd.model.delivery import Delivery, DeliveryState, Outcome
 from syncd.model.diff import compare
@@ -23,6 +24,7 @@ from syncd.model.value import Value
 from syncd.store import books, changes, deliveries, flights, jobs, letters, links, records
 from syncd.store.database import Tx
 from syncd.store.deliveries import Attempt, Move, Want
+from syncd.store.erasure import REASON
 from syncd.store.letters import DeadLetter
 from syncd.systems.contract import Snapshot, Verdict
 
@@ -110,6 +112,8 @@ def _plans(tx: Tx, flows: Flows, mapping: ObjectMapping, rows: Sequence[Delivery
 
     return [
         plan(mapping, one, loaded[one.record_id], link_of(one.record_id, mapping.object), link_of, creates)
+        if not forgotten(linked.get(one.record_id, {}).values())
+        else InStep(one)
         for one in rows
     ]
 
@@ -188,7 +192,8 @@ class _Settlement:
                 names = [child.field for child in self._mapping.children]
                 link = replace(link, shadow=without_children(self._mapping, link.shadow, names))
             self._one(send, verdict, current[send.record.id], link, owners)
-            self._attempt(send, verdict, duration_ms)
+            if link is None or not link.erased:
+                self._attempt(send, verdict, duration_ms)
         self._save()
         return self._result
 
@@ -198,6 +203,11 @@ class _Settlement:
             owner = self._links.get(verdict.external_id) or owners.get(verdict.external_id)
             if owner is not None and owner.record_id != record.id and not owner.gone:
                 self._absorbed(send, verdict, link, owner)
+                return
+            if link is not None and link.erased:
+                # The person was erased while the call was on its way.
+                self._moves.append(Move(send.delivery.id, DeliveryState.DONE, self._now, reason=REASON))
+                self._arrived.append(send.delivery.id)
                 return
             if link is not None and not link.gone and verdict.external_id not in ("", link.external_id):
                 # Merged away: the vendor wrote to the survivor.

@@ -11,23 +11,25 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from syncd.engine import rules
+from syncd.engine import parking, rules
+from syncd.engine.erase import Erasure, erase, finish, unknown
 from syncd.engine.flows import Flows, reference_fields
 from syncd.engine.supersede import newest_only
 from syncd.engine.workset import Place, Workset, evolve
 from syncd.model.change import Change, ChangeKind, Channel, Lane
-from syncd.model.failure import Failure, Remedy, fingerprint
+from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import DecodeError, ObjectMapping, decode, pluck_text
 from syncd.model.merge import Decision, Merge, apply_edit, merge
 from syncd.model.record import Link, Origin, Record, record_id
 from syncd.model.value import ABSENT, Value
 from syncd.store import books, changes, flights, letters
 from syncd.store.database import Tx
-from syncd.store.letters import DeadLetter
 
 ORPHAN_ATTEMPTS = 30
 """How often a change waits for the thing it refers to before it is parked."""
 ORPHAN_DELAY_MS = 1000
+RETURNED = "returned:"
+"""Begins the dedupe key of a reading of what had been deleted: what it tells stands there now."""
 
 
 @dataclass(slots=True)
@@ -89,6 +91,7 @@ class _Fold:
         self._hints: list[Change] = []
         self._result = FoldResult()
         self._flights: dict[flights.Place, list[flights.Flight]] = {}
+        self._erasures: list[Erasure] = []
 
     def run(self, batch: Sequence[Change]) -> FoldResult:
         if self._newest_only:
@@ -171,6 +174,8 @@ class _Fold:
             return self._park(change, Failure(Remedy.ASK, "not-understood", reason))
         if change.kind is ChangeKind.DELETED:
             return self._delete(change)
+        if change.kind is ChangeKind.ERASED:
+            return self._erase(change)
         if change.kind is ChangeKind.MERGED:
             return self._merged(change)
         if reading is None:
@@ -182,7 +187,14 @@ class _Fold:
     def _state(self, reading: _Reading) -> str:
         change, mapping = reading.change, reading.mapping
         link = self._work.links.get(_place(change))
-        if link is not None and self._stale(change, link):
+        if link is not None and link.gone and not change.dedupe_key.startswith(RETURNED):
+            if not link.erased:
+                # News of a thing that was deleted: it was restored, or the news is old. Reading it tells.
+                self._hint(change, _place(change), f"{RETURNED}{change.dedupe_key}")
+            return "dropped"
+        if link is not None and link.gone:
+            link = self._returning(link)
+        elif link is not None and self._stale(change, link):
             self._result.echoes += 1
             return "dropped"
         theirs = self._references(reading)
@@ -203,10 +215,20 @@ class _Fold:
         )  # fmt: skip
         known = self._settle_record(change, mapping.entity, record, merged)
         self._settle_link(reading, known, link, theirs, merged)
-        news = bool(merged.decisions) or record is None
+        returned = link is not None and link.gone
+        if returned:
+            self._work.decided(change, known, ())
+            self._work.touch(known.id, change)
+        news = bool(merged.decisions) or record is None or returned
         if not news:
             self._result.echoes += 1
         return "folded" if news else "dropped"
+
+    def _returning(self, link: Link) -> Link | None:
+        """The link of a thing that was restored; ``None`` where another has taken its place meanwhile, so that it is a
+        thing of its own now."""
+        held = self._work.link_of(link.record_id, link.connection, link.object)
+        return link if held is None or held.gone else None
 
     def _base(
         self, change: Change, record: Record | None, link: Link | None, theirs: Mapping[str, Value]
@@ -273,6 +295,11 @@ class _Fold:
                 )
             if found:
                 return self._unless_taken(mapping, next(iter(found)), name)
+        number = record_id(mapping.entity, *_place(reading.change))
+        work.load_records((number,))
+        if number in work.records:
+            # It was this record's before something else took its place.
+            return self._unless_taken(mapping, number, "id")
         return None
 
     def _unless_taken(self, mapping: ObjectMapping, number: str, name: str) -> Record | Failure:
@@ -382,6 +409,16 @@ class _Fold:
         self._work.decided(change, self._work.records[link.record_id], ())
         return "folded"
 
+    def _erase(self, change: Change) -> str:
+        """Deleted for privacy: see :mod:`syncd.engine.erase`."""
+        place = _place(change)
+        self._work.load_links((place,))
+        link = self._work.links.get(place)
+        if link is not None and link.erased:
+            return "dropped"
+        self._erasures.append(erase(self._work, change, link) if link else unknown(change))
+        return "folded"
+
     def _merged(self, change: Change) -> str:
         """The vendor merged objects: the absorbed ids are gone, and the survivor is read anew."""
         into = str(change.payload["into"])
@@ -395,31 +432,12 @@ class _Fold:
 
     def _park(self, change: Change, failure: Failure) -> str:
         mapping = self._flows.mapping(change.connection, change.object)
-        self._work.letters.append(
-            DeadLetter(
-                kind="change", subject=str(change.id), connection=change.connection, object=change.object,
-                fingerprint=fingerprint(change.connection, change.object, failure),
-                entity=mapping.entity if mapping else "", code=failure.code, message=failure.message, at=self._now,
-                change_id=change.id, fields=failure.fields, attempts=change.attempts,
-                detail={"external_id": change.external_id}, correlation_id=change.correlation_id,
-            )
-        )  # fmt: skip
+        self._work.letters.append(parking.parked(change, mapping.entity if mapping else "", failure, self._now))
         self._result.parked_changes.append(change)
         return "parked"
 
     def _conflicts(self, change: Change, record: Record, conflicts: Iterable[Decision]) -> None:
-        for one in conflicts:
-            failure = Failure(Remedy.ASK, "conflict", f"{one.field} was changed on both sides", fields=(one.field,))
-            self._work.letters.append(
-                DeadLetter(
-                    kind="conflict", subject=f"{record.id} {one.field}", entity=record.entity,
-                    fingerprint=fingerprint(change.connection, change.object, failure), record_id=record.id,
-                    connection=change.connection, object=change.object, code=failure.code, message=failure.message,
-                    at=self._now, change_id=change.id, fields=failure.fields,
-                    detail={"base": one.base or None, "mine": one.mine or None, "theirs": one.theirs},
-                    correlation_id=change.correlation_id,
-                )
-            )  # fmt: skip
+        self._work.letters += [parking.conflict(change, record, one, self._now) for one in conflicts]
 
     def _wait_for(self, change: Change, parent: Place) -> None:
         """An orphan waits; its parent is asked for, once."""
@@ -445,6 +463,7 @@ class _Fold:
         wants = self._work.save()
         for state, ids in self._settled.items():
             changes.settle(self._tx, state, ids, self._now)
+        finish(self._tx, self._erasures, self._now)
         changes.settle(self._tx, "dropped", self._superseded, self._now, "a newer version came too")
         due = self._now + ORPHAN_DELAY_MS
         changes.defer(self._tx, [one.id for one in self._deferred], due, "waits for what it refers to", attempt=True)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import sqlite3
 from functools import partial
 
+from syncd.engine import parking
 from syncd.engine.flows import Flows
 from syncd.engine.fold import FoldResult, fold
 from syncd.engine.health import Health
 from syncd.engine.signals import Signals
 from syncd.engine.worker import Worker
 from syncd.model.change import Change
-from syncd.model.failure import Failure, Remedy, fingerprint
+from syncd.model.failure import Failure, Remedy
 from syncd.runtime.clock import World
 from syncd.runtime.metrics import Metrics
 from syncd.store import changes, letters
 from syncd.store.database import Database, Tx
 from syncd.store.errors import StoreError
-from syncd.store.letters import DeadLetter
 
 BATCH = 400
 """The most changes per fold: enough to pay for the commit."""
@@ -133,10 +133,4 @@ def _park(tx: Tx, change: Change, error: Exception, now: int) -> None:
     place = f"{where.tb_frame.f_code.co_name}:{where.tb_lineno}" if where else "?"
     failure = Failure(Remedy.ASK, "fold-failed", f"{type(error).__name__} at {place}")
     changes.settle(tx, "parked", [change.id], now, failure.message)
-    letter = DeadLetter(
-        kind="change", subject=str(change.id), connection=change.connection, object=change.object, entity="",
-        fingerprint=fingerprint(change.connection, change.object, failure), code=failure.code,
-        message=failure.message, at=now, change_id=change.id, attempts=change.attempts,
-        detail={"external_id": change.external_id}, correlation_id=change.correlation_id,
-    )  # fmt: skip
-    letters.put(tx, [letter])
+    letters.put(tx, [parking.parked(change, "", failure, now)])

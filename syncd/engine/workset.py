@@ -177,11 +177,19 @@ class Workset:
             if not mapping.write:
                 continue
             link = self.link_of(record_id, mapping.connection, mapping.object)
+            if link is None and forgotten(self._of_record[record_id].values()):
+                continue
             if compare(mapping, record, link):
                 yield Want(
                     record_id, record.entity, mapping.connection, mapping.object, self._lane[record_id],
                     self._since[record_id], change.id, change.correlation_id, record.version,
                 )  # fmt: skip
+
+
+def forgotten(held: Iterable[Link]) -> bool:
+    """Whether these links are of a person who was erased, and whom nobody holds any more: nothing is made of them."""
+    known = list(held)
+    return any(one.erased for one in known) and all(one.gone for one in known)
 
 
 def evolve(record: Record, fields: Mapping[str, Value], origins: Mapping[str, Origin], now: int) -> Record:

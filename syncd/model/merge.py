@@ -37,6 +37,8 @@ class Rule(StrEnum):
     """Both changed it and the policy says: ask. Ours stands until an operator decides."""
     EDITED = "edited"
     """An operator set it."""
+    ERASED = "erased"
+    """A person was erased at a vendor, and nobody else holds the value."""
 
 
 _LETS_IN = frozenset({Rule.TAKEN, Rule.OWNER_WINS, Rule.NEWEST_WINS, Rule.EDITED})

@@ -58,6 +58,8 @@ class Link:
     """Item key to the vendor's id of the child object that mirrors it."""
     gone: bool = False
     """The vendor deleted it. Nothing is written to it any more."""
+    erased: bool = False
+    """It was deleted for privacy: nothing brings it back. Only what is gone is erased."""
 
 
 def record_id(entity: str, connection: str, object_: str, external_id: str) -> str:

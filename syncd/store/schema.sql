@@ -70,6 +70,7 @@ CREATE TABLE links (
     modified_at INTEGER NOT NULL,
     children TEXT NOT NULL,
     gone INTEGER NOT NULL CHECK (gone IN (0, 1)),
+    erased INTEGER NOT NULL DEFAULT 0 CHECK (erased = 0 OR gone = 1),
     PRIMARY KEY (connection, object, external_id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX links_of_record ON links (record_id, connection, object) WHERE gone = 0;

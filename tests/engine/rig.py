@@ -43,9 +43,9 @@ def entities() -> dict[str, Entity]:
     customer = _entity(
         "customer",
         FieldDefinition("email", FieldType.EMAIL, SHOP, personal=True),
-        FieldDefinition("first_name", text),
-        FieldDefinition("phone", text, nulls=NullPolicy.IGNORE),
-        FieldDefinition("nickname", text, conflict=ConflictPolicy.ASK),
+        FieldDefinition("first_name", text, personal=True),
+        FieldDefinition("phone", text, nulls=NullPolicy.IGNORE, personal=True),
+        FieldDefinition("nickname", text, conflict=ConflictPolicy.ASK, personal=True),
         FieldDefinition("credit_limit", FieldType.MONEY, CRM),
         identity=("email",),
         title=("email",),
