@@ -18,9 +18,10 @@ from syncd import __version__
 from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
 from syncd.runtime.clock import World
-from syncd.systems.bigcommerce.errors import WIRE_ERRORS, Doing, from_budget, from_exception
+from syncd.systems.bigcommerce.errors import WIRE_ERRORS, Doing
 from syncd.systems.bigcommerce.settings import Settings
 from syncd.systems.contract import Call, OutOfBudgetError, Payer, VendorError
+from syncd.systems.mishaps import failure_of_exception, out_of_budget
 
 LARGEST_REPLY: Final = 64 * 1024 * 1024
 """Bytes after decompression."""
@@ -77,7 +78,7 @@ class Wire:
             async with self._payer.pay(call, lane):
                 return await self._paid(request, call, doing)
         except OutOfBudgetError as error:
-            raise VendorError(from_budget(error)) from None
+            raise VendorError(out_of_budget(error)) from None
 
     async def _paid(self, request: httpx.Request, call: Call, doing: Doing) -> RawReply:
         began = self._clock.monotonic()
@@ -87,7 +88,7 @@ class Wire:
         except WIRE_ERRORS as error:
             self._payer.observe(call, 0, {}, self._clock.monotonic() - began)
             # The exception's request holds the token: it must not travel on as the cause.
-            raise VendorError(from_exception(error, doing)) from None
+            raise VendorError(failure_of_exception(error, writes=doing.writes)) from None
         seconds = self._clock.monotonic() - began
         self._payer.observe(call, status, headers, seconds)
         return RawReply(status, headers, content, seconds)

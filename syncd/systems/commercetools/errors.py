@@ -23,7 +23,6 @@ import httpx
 import orjson
 
 from syncd.model.failure import Failure, Remedy
-from syncd.systems.contract import OutOfBudgetError
 
 DOUBT: Final = "doubt"
 REPLY_CHARACTERS: Final = 4096
@@ -113,29 +112,6 @@ CODES: Final[Mapping[str, Remedy | str]] = {
 
 _LOCKS: Final = frozenset({"LockedField", "ExactLockConflict", "ValidityLockConflict", "Contention"})
 
-TRANSPORT: Final[Mapping[type[Exception], tuple[str, Remedy | str]]] = {
-    # Never sent.
-    httpx.ConnectTimeout: ("connect-timeout", Remedy.RETRY),
-    httpx.ConnectError: ("connect-failed", Remedy.RETRY),
-    httpx.PoolTimeout: ("no-free-connection", Remedy.RETRY),
-    httpx.ProxyError: ("proxy-failed", Remedy.RETRY),
-    httpx.UnsupportedProtocol: ("bad-address", Remedy.STOP),
-    httpx.InvalidURL: ("bad-address", Remedy.ASK),
-    httpx.LocalProtocolError: ("bad-request", Remedy.ASK),
-    httpx.RequestNotRead: ("bad-request", Remedy.ASK),
-    httpx.CookieConflict: ("bad-request", Remedy.ASK),
-    # Sent, or partly sent.
-    httpx.DecodingError: ("bad-response", DOUBT),
-    httpx.TooManyRedirects: ("redirected", DOUBT),
-    httpx.TimeoutException: ("timeout", DOUBT),
-    httpx.NetworkError: ("connection-lost", DOUBT),
-    httpx.ProtocolError: ("connection-lost", DOUBT),
-    httpx.StreamError: ("connection-lost", DOUBT),
-    httpx.HTTPError: ("connection-lost", DOUBT),
-    TimeoutError: ("timeout", DOUBT),
-}
-"""Exception class to our code and remedy; a class that is not named here goes as its nearest base does."""
-
 WIRE_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, TimeoutError)
 
 _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
@@ -185,23 +161,9 @@ def _told(
     )
 
 
-def from_exception(error: BaseException, doing: Doing) -> Failure:
-    """The failure told by an exception of the wire (see :data:`WIRE_ERRORS`)."""
-    for kind in type(error).__mro__:
-        if kind in TRANSPORT:
-            code, remedy = TRANSPORT[kind]
-            # The exception's own text may carry the address with its query, and so personal data.
-            return Failure(_decided(remedy, doing), code, f"no usable answer ({type(error).__name__})")
-    return Failure(_decided(DOUBT, doing), "connection-lost", f"no usable answer ({type(error).__name__})")
-
-
 def from_unusable(status: int, why: str, doing: Doing) -> Failure:
     """A success whose body cannot be used: for a write it may well have been applied."""
     return Failure(_decided(DOUBT, doing), "bad-response", why, status=status)
-
-
-def from_budget(error: OutOfBudgetError) -> Failure:
-    return Failure(Remedy.WAIT, "out-of-budget", str(error), retry_after_seconds=error.retry_after_seconds)
 
 
 def json_object(content: bytes) -> Mapping[str, Any] | None:

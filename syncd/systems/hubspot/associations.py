@@ -10,11 +10,11 @@ from typing import Any, Final
 from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
 from syncd.systems.contract import OutOfBudgetError, VendorError
-from syncd.systems.hubspot.batch import out_of_budget
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.errors import SPLITTABLE, failure_of_item, no_verdict, read_error
 from syncd.systems.hubspot.objects import listed
 from syncd.systems.hubspot.settings import ASSOCIATION_BATCH, Paths
+from syncd.systems.mishaps import out_of_budget
 
 Pair = tuple[str, str]
 

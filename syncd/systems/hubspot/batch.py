@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncd.model.change import Lane
-from syncd.model.failure import Failure, Remedy
+from syncd.model.failure import Failure
 from syncd.systems.contract import OutOfBudgetError, VendorError
 from syncd.systems.hubspot.client import Client, Reply
 from syncd.systems.hubspot.errors import SCHEMA_CODES, SPLITTABLE, failure_of_item, no_verdict, read_error
 from syncd.systems.hubspot.objects import listed
+from syncd.systems.mishaps import out_of_budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,6 @@ class Input:
 class Done:
     result: Mapping[str, Any] | None = None
     failure: Failure | None = None
-
-
-def out_of_budget(error: OutOfBudgetError) -> Failure:
-    told = f"the {error.window} window is spent"
-    return Failure(Remedy.WAIT, "out-of-budget", told, retry_after_seconds=error.retry_after_seconds)
 
 
 async def write_objects(client: Client, path: str, inputs: Sequence[Input], lane: Lane) -> dict[str, Done]:

@@ -18,12 +18,13 @@ from syncd.model.failure import Failure
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import ChildrenWrite, ChildWrite, OutOfBudgetError, VendorError, Write
 from syncd.systems.hubspot.associations import Tie, associate, repeatable, tied
-from syncd.systems.hubspot.batch import Done, Input, out_of_budget, waves, write_objects
+from syncd.systems.hubspot.batch import Done, Input, waves, write_objects
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.errors import no_verdict
 from syncd.systems.hubspot.objects import listed
 from syncd.systems.hubspot.settings import BATCH, Paths
 from syncd.systems.hubspot.values import wire
+from syncd.systems.mishaps import out_of_budget
 
 
 class Parent(Protocol):

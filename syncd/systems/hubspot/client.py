@@ -17,9 +17,9 @@ from syncd.runtime.secret import Secret
 from syncd.systems.contract import Call, Payer, VendorError
 from syncd.systems.hubspot.auth import Auth
 from syncd.systems.hubspot.errors import blame, failure_of_reply, incomplete, parse
-from syncd.systems.hubspot.mishaps import failure_of_exception
 from syncd.systems.hubspot.settings import Settings
 from syncd.systems.hubspot.vitals import Vitals
+from syncd.systems.mishaps import failure_of_exception
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,9 @@ from syncd.runtime.secret import Secret
 from syncd.systems.contract import Call, Payer, VendorError
 from syncd.systems.hubspot.auth import Auth
 from syncd.systems.hubspot.errors import blame, failure_of_reply, incomplete, parse
-from syncd.systems.hubspot.mishaps import exception_kind, failure_of_exception
 from syncd.systems.hubspot.settings import OAuthGrant, Settings
 from syncd.systems.hubspot.vitals import Vitals
+from syncd.systems.mishaps import exception_kind, failure_of_exception
 
 SEARCH: Final = "crm.objects.search_api.do_search"
 SINGLE: Final = "crm.objects.basic_api.get_by_id"

@@ -27,7 +27,6 @@ from syncd.systems.contract import (
     Write,
 )
 from syncd.systems.hubspot.auth import Auth, Keep
-from syncd.systems.hubspot.batch import out_of_budget
 from syncd.systems.hubspot.capture import Capture
 from syncd.systems.hubspot.channels import tells
 from syncd.systems.hubspot.check import Checker
@@ -41,6 +40,7 @@ from syncd.systems.hubspot.settings import BATCH, Paths, Settings
 from syncd.systems.hubspot.vitals import Vitals
 from syncd.systems.hubspot.webhooks import HubSpotWebhooks
 from syncd.systems.hubspot.write import Writer
+from syncd.systems.mishaps import out_of_budget
 
 
 @contextmanager

@@ -18,13 +18,14 @@ from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import OutOfBudgetError, Snapshot, VendorError, Verdict, Write
 from syncd.systems.hubspot.associations import Tie, associate
-from syncd.systems.hubspot.batch import Done, Input, out_of_budget, waves, write_objects
+from syncd.systems.hubspot.batch import Done, Input, waves, write_objects
 from syncd.systems.hubspot.children import archive, write_children
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.pipelines import Aliases, Pipelines
 from syncd.systems.hubspot.read import chunks, snapshot
 from syncd.systems.hubspot.settings import BATCH, Paths
 from syncd.systems.hubspot.values import wire
+from syncd.systems.mishaps import out_of_budget
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@
     rest.py          the vendor-neutral client library in worker threads; session.py its session (token, echo marker)
     web.py           our own HTTP: sign-in, Bulk API 2.0, SOAP; auth.py the token
     describe.py      what the org says of its objects; values.py values as the org writes them (pure)
-    errors.py        every error to a failure (pure tables); mishaps.py every exception of the clients
+    errors.py        every error to a failure (pure tables)
 
 Nothing is imported here, so that the clients are loaded on first use only.
 """

@@ -14,12 +14,12 @@ from syncd.model.delivery import Action
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import ChildrenWrite, ChildWrite, OutOfBudgetError, VendorError
+from syncd.systems.mishaps import failure_of
 from syncd.systems.salesforce.collections import (
     Done,
     Input,
     Target,
     delete_records,
-    failure_of,
     updateable,
     write_records,
 )

@@ -15,8 +15,9 @@ from typing import Any, Final
 from syncd.model.change import Lane
 from syncd.model.failure import Failure
 from syncd.systems.contract import OutOfBudgetError, VendorError
+from syncd.systems.mishaps import failure_of
 from syncd.systems.salesforce.describe import Schema
-from syncd.systems.salesforce.errors import SPLITTABLE, failure_of_item, no_verdict, out_of_budget
+from syncd.systems.salesforce.errors import SPLITTABLE, failure_of_item, no_verdict
 from syncd.systems.salesforce.ids import is_id, long_id
 from syncd.systems.salesforce.rest import Rest
 from syncd.systems.salesforce.settings import COLLECTION
@@ -168,10 +169,6 @@ def _result(one: Any, *, creates: bool) -> Done:
     if not is_id(one.get("id")):
         return Done(failure=no_verdict("the reply calls it a success and names no record"))
     return Done(long_id(one["id"]), one.get("created") is True)
-
-
-def failure_of(error: VendorError | OutOfBudgetError) -> Failure:
-    return out_of_budget(error) if isinstance(error, OutOfBudgetError) else error.failure
 
 
 def waves(inputs: Iterable[Input], size: int) -> list[list[list[Input]]]:

@@ -15,8 +15,9 @@ from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import OutOfBudgetError, VendorError
+from syncd.systems.mishaps import failure_of
 from syncd.systems.salesforce.children import Child, lookup_of, settle_child
-from syncd.systems.salesforce.collections import Done, failure_of, sort_results
+from syncd.systems.salesforce.collections import Done, sort_results
 from syncd.systems.salesforce.describe import Describer, Schema
 from syncd.systems.salesforce.draft import Draft
 from syncd.systems.salesforce.errors import SPLITTABLE, failure_of_item, no_verdict

@@ -16,7 +16,6 @@ from typing import Any, Final
 import orjson
 
 from syncd.model.failure import Failure, Remedy
-from syncd.systems.contract import OutOfBudgetError
 
 REPLY_LIMIT: Final = 4000
 LOCK_SECONDS: Final = 3.0
@@ -262,11 +261,6 @@ def incomplete(status: int, body: bytes | str | None, *, writes: bool) -> Failur
 
 def no_verdict(note: str = "") -> Failure:
     return Failure(Remedy.LOOK, "no-verdict", note or "the reply does not mention this record", 200)
-
-
-def out_of_budget(error: OutOfBudgetError) -> Failure:
-    told = f"the {error.window} window is spent"
-    return Failure(Remedy.WAIT, "out-of-budget", told, retry_after_seconds=error.retry_after_seconds)
 
 
 def observed(status: int, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str]]:

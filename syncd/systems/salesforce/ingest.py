@@ -22,7 +22,7 @@ from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.systems.contract import Call, Job, JobBook, OutOfBudgetError, Payer, VendorError, Write
-from syncd.systems.salesforce.collections import failure_of
+from syncd.systems.mishaps import failure_of
 from syncd.systems.salesforce.csvs import LARGEST, Row, Sheet, sheets
 from syncd.systems.salesforce.describe import Schema
 from syncd.systems.salesforce.draft import Draft

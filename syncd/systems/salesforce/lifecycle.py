@@ -18,7 +18,7 @@ from syncd.model.delivery import Outcome
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import OutOfBudgetError, VendorError, Verdict
-from syncd.systems.salesforce.collections import failure_of
+from syncd.systems.mishaps import failure_of
 from syncd.systems.salesforce.draft import Draft
 from syncd.systems.salesforce.ids import is_id, long_id
 from syncd.systems.salesforce.read import Reader, chunks

@@ -17,7 +17,7 @@ from syncd.model.failure import Failure, Remedy
 from syncd.model.lens import Raw
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import ChildrenWrite, ChildWrite, OutOfBudgetError, VendorError
-from syncd.systems.salesforce.collections import failure_of
+from syncd.systems.mishaps import failure_of
 from syncd.systems.salesforce.describe import Describer, Schema
 from syncd.systems.salesforce.draft import Draft
 from syncd.systems.salesforce.ids import is_id, long_id

@@ -18,9 +18,9 @@ from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
 from syncd.runtime.clock import World
 from syncd.systems.contract import Call, Payer, VendorError
+from syncd.systems.mishaps import exception_kind, failure_of_exception
 from syncd.systems.salesforce.auth import Auth, Token
 from syncd.systems.salesforce.errors import failure_of_reply, incomplete, observed
-from syncd.systems.salesforce.mishaps import exception_kind, failure_of_exception
 from syncd.systems.salesforce.settings import Settings
 from syncd.systems.salesforce.vitals import Vitals
 

@@ -13,8 +13,9 @@ from typing import Any, Final
 from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
 from syncd.systems.contract import OutOfBudgetError, VendorError
+from syncd.systems.mishaps import failure_of
 from syncd.systems.salesforce.abilities import NATURAL_KEYS
-from syncd.systems.salesforce.collections import Input, Target, failure_of, write_records
+from syncd.systems.salesforce.collections import Input, Target, write_records
 from syncd.systems.salesforce.describe import Schema
 from syncd.systems.salesforce.draft import Draft
 from syncd.systems.salesforce.ids import is_id, long_id

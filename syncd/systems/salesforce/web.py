@@ -14,10 +14,10 @@ from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
 from syncd.runtime.clock import World
 from syncd.systems.contract import Call, Payer, VendorError
+from syncd.systems.mishaps import failure_of_exception
 from syncd.systems.salesforce.auth import Auth, Token
 from syncd.systems.salesforce.csvs import RowReader
 from syncd.systems.salesforce.errors import failure_of_reply, incomplete, observed, parse
-from syncd.systems.salesforce.mishaps import failure_of_exception
 from syncd.systems.salesforce.settings import LOOPBACK, Settings
 from syncd.systems.salesforce.vitals import Vitals
 

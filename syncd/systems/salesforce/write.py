@@ -16,6 +16,7 @@ from syncd.model.failure import Failure, Remedy
 from syncd.model.lens import Raw
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import Job, OutOfBudgetError, VendorError, Verdict, Write
+from syncd.systems.mishaps import failure_of
 from syncd.systems.salesforce import unkeyed
 from syncd.systems.salesforce.children import write_children
 from syncd.systems.salesforce.collections import (
@@ -24,7 +25,6 @@ from syncd.systems.salesforce.collections import (
     Input,
     Target,
     delete_records,
-    failure_of,
     write_records,
 )
 from syncd.systems.salesforce.composite import Families, fits

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-
-import httpx
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.model.failure import Remedy
-from syncd.systems.bigcommerce.errors import STATUSES, WIRE_ERRORS, Doing, from_exception, from_reply, wait_of
-from syncd.systems.contract import OutOfBudgetError
+from syncd.systems.bigcommerce.errors import STATUSES, Doing, from_reply, wait_of
 
 V3 = orjson.dumps({"status": 0, "title": "JSON data is missing or invalid", "type": "/x", "errors": {"0.email": "bad"}})
 V2 = orjson.dumps([{"status": 0, "message": "The field 'x' is invalid.", "details": {"invalid_reason": "too long"}}])
@@ -85,22 +81,6 @@ def test_a_body_that_is_not_the_vendors_never_decides_about_a_record(status: int
         remedy = from_reply(status, {}, body, doing).remedy
         assert remedy in (Remedy.RETRY, Remedy.LOOK)
         assert remedy is Remedy.RETRY or (doing.writes and status >= 500)
-
-
-def test_every_exception_of_the_client_library_is_classified() -> None:
-    kinds = [one for _, one in inspect.getmembers(httpx, inspect.isclass)
-             if issubclass(one, Exception) and issubclass(one, WIRE_ERRORS)]  # fmt: skip
-    assert len(kinds) > 20
-    never_sent = {httpx.ConnectTimeout, httpx.ConnectError, httpx.PoolTimeout, httpx.ProxyError}
-    for kind in kinds:
-        error = kind.__new__(kind)
-        failure = from_exception(error, Doing.CREATE)
-        assert failure.remedy in (Remedy.RETRY, Remedy.STOP, Remedy.ASK, Remedy.LOOK)
-        if kind in never_sent:
-            assert failure.remedy is Remedy.RETRY
-    assert from_exception(TimeoutError(), Doing.CHANGE).remedy is Remedy.LOOK
-    assert from_exception(TimeoutError(), Doing.READ).remedy is Remedy.RETRY
-    assert not isinstance(OutOfBudgetError("w", 1.0), WIRE_ERRORS)
 
 
 @given(st.integers(300, 599), st.binary(max_size=80) | st.recursive(

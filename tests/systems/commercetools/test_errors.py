@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 
-import httpx
 import orjson
 import pytest
 from hypothesis import given
@@ -14,11 +12,7 @@ from hypothesis import strategies as st
 from syncd.model.failure import Failure, Remedy
 from syncd.systems.commercetools.errors import (
     CODES,
-    DOUBT,
-    TRANSPORT,
-    WIRE_ERRORS,
     Doing,
-    from_exception,
     from_reply,
     retry_after,
 )
@@ -159,39 +153,6 @@ def test_messages_carry_no_address_and_the_sign_in_no_reply() -> None:
     assert "ada.l" not in told.message
     assert "ada.l" in told.reply
     assert from_reply(400, {}, body, Doing.SIGN_IN).reply == ""
-
-
-def httpx_exceptions() -> list[type[Exception]]:
-    found = [one for _, one in inspect.getmembers(httpx, inspect.isclass) if issubclass(one, Exception)]
-    assert len(found) > 25
-    return found
-
-
-@pytest.mark.parametrize("kind", httpx_exceptions(), ids=lambda kind: kind.__name__)
-def test_every_exception_of_httpx_is_caught_and_classified(kind: type[Exception]) -> None:
-    error = kind.__new__(kind)
-    assert isinstance(error, WIRE_ERRORS)
-    told = from_exception(error, Doing.CHANGE)
-    assert any(one in TRANSPORT for one in kind.__mro__)
-    assert re.fullmatch(r"[a-z-]+", told.code)
-    never_sent = issubclass(
-        kind, httpx.ConnectTimeout | httpx.ConnectError | httpx.PoolTimeout | httpx.ProxyError
-    ) or kind.__name__ in (
-        "UnsupportedProtocol",
-        "InvalidURL",
-        "LocalProtocolError",
-        "RequestNotRead",
-        "CookieConflict",
-    )
-    assert (told.remedy is Remedy.LOOK) is not never_sent
-
-
-def test_doubt_is_told_apart_by_what_was_done() -> None:
-    assert from_exception(httpx.ReadTimeout("slow"), Doing.CREATE).remedy is Remedy.LOOK
-    assert from_exception(httpx.ReadTimeout("slow"), Doing.READ).remedy is Remedy.RETRY
-    assert from_exception(httpx.ConnectError("no"), Doing.CREATE).remedy is Remedy.RETRY
-    assert from_exception(TimeoutError(), Doing.CHANGE).remedy is Remedy.LOOK
-    assert CODES["General"] == DOUBT
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,8 @@
 
 import json
 
-import httpx
 import orjson
 import pytest
-import requests.exceptions
-import urllib3.exceptions
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +16,6 @@ from syncd.systems.hubspot.errors import (
     failure_of_reply,
     incomplete,
 )
-from syncd.systems.hubspot.mishaps import exception_kind, failure_of_exception
 
 from .kit import NOW, TOKEN
 
@@ -225,68 +221,3 @@ def test_no_body_can_break_the_sorting(status, page, writes):
 def test_no_item_can_break_the_sorting(item):
     if isinstance(item, dict):
         assert failure_of_item(item).code
-
-
-def exception_classes(module):
-    found = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Exception)]
-    return [one for one in found if not issubclass(one, Warning)]
-
-
-@pytest.mark.parametrize(
-    "cls",
-    [
-        *exception_classes(httpx),
-        *[one for one in exception_classes(urllib3.exceptions) if one.__module__ == "urllib3.exceptions"],
-        *[one for one in exception_classes(requests.exceptions) if one.__module__ == "requests.exceptions"],
-    ],
-    ids=lambda cls: f"{cls.__module__}.{cls.__name__}",
-)
-def test_every_exception_of_the_http_clients_is_sorted(cls):
-    error = cls.__new__(cls)
-    assert exception_kind(error) in {"unsent", "misuse", "unclear"}
-
-
-@pytest.mark.parametrize(
-    "package", ["crm.objects", "crm.contacts", "crm.deals", "crm.properties", "crm.pipelines", "oauth"]
-)
-def test_every_exception_of_the_generated_packages_is_sorted(package):
-    import importlib
-
-    classes = exception_classes(importlib.import_module(f"hubspot.{package}.exceptions"))
-    assert len(classes) >= 9
-    for cls in [*classes, *exception_classes(importlib.import_module("hubspot.exceptions"))]:
-        assert exception_kind(cls.__new__(cls)) in {"unsent", "misuse", "unclear"}
-
-
-@pytest.mark.parametrize(
-    ("error", "writes", "remedy"),
-    [
-        (httpx.ConnectError("x"), True, Remedy.RETRY),
-        (httpx.ConnectTimeout("x"), True, Remedy.RETRY),
-        (httpx.PoolTimeout("x"), True, Remedy.RETRY),
-        (httpx.ReadTimeout("x"), True, Remedy.LOOK),
-        (httpx.ReadTimeout("x"), False, Remedy.RETRY),
-        (httpx.RemoteProtocolError("x"), True, Remedy.LOOK),
-        (httpx.UnsupportedProtocol("x"), False, Remedy.STOP),
-        (TimeoutError(), True, Remedy.LOOK),
-        (urllib3.exceptions.NewConnectionError(None, "x"), True, Remedy.RETRY),
-        (urllib3.exceptions.ReadTimeoutError(None, "/", "x"), True, Remedy.LOOK),
-        (urllib3.exceptions.ProtocolError("x"), False, Remedy.RETRY),
-    ],
-)
-def test_what_was_never_sent_is_told_from_what_may_have_been_applied(error, writes, remedy):
-    failure = failure_of_exception(error, writes=writes)
-    assert (failure.remedy, failure.status) == (remedy, 0)
-
-
-def test_a_max_retry_error_is_what_it_wraps():
-    inner = urllib3.exceptions.NewConnectionError(None, "refused")
-    assert failure_of_exception(urllib3.exceptions.MaxRetryError(None, "/", inner), writes=True).code == "unreachable"
-
-
-def test_a_certificate_that_is_not_trusted_stops_the_connection():
-    import ssl
-
-    error = httpx.ConnectError("x")
-    error.__cause__ = ssl.SSLCertVerificationError("bad")
-    assert failure_of_exception(error).remedy is Remedy.STOP

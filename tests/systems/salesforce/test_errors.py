@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-import re
-
 import grpc
-import httpx
 import pytest
-import requests.exceptions
-import urllib3.exceptions
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +18,6 @@ from syncd.systems.salesforce.errors import (
     failure_of_stream,
     observed,
 )
-from syncd.systems.salesforce.mishaps import exception_kind, failure_of_exception
 
 from .kit import failed
 
@@ -219,45 +212,3 @@ def test_no_row_makes_the_table_fail(text: str) -> None:
 
 
 # --- exceptions ------------------------------------------------------------------------------------------------------
-
-
-def exceptions_of(module: object) -> list[type[Exception]]:
-    found = (one for _, one in inspect.getmembers(module, inspect.isclass))
-    return [one for one in found if issubclass(one, Exception) and not issubclass(one, Warning)]
-
-
-def names(*modules: object) -> list[type[Exception]]:
-    found = {one for module in modules for one in exceptions_of(module)}
-    ours = [one for one in found if one.__module__.partition(".")[0] in ("requests", "urllib3", "httpx")]
-    return sorted(ours, key=lambda one: f"{one.__module__}.{one.__qualname__}")
-
-
-def test_every_exception_of_the_library_is_known() -> None:
-    from simple_salesforce import exceptions
-
-    found = exceptions_of(exceptions)
-    assert len(found) >= 11
-    assert {exception_kind(one.__new__(one)) for one in found} == {"library"}
-
-
-@pytest.mark.parametrize(
-    "kind", names(requests.exceptions, urllib3.exceptions, httpx), ids=lambda one: f"{one.__module__}.{one.__name__}"
-)
-def test_every_exception_of_the_http_clients_is_known(kind: type[Exception]) -> None:
-    error = kind.__new__(kind)
-    vars(error).update(partial=0, expected=1, length=b"", response=None)
-    assert exception_kind(error) in {"unsent", "misuse", "unclear"}
-    failure = failure_of_exception(error, writes=True)
-    if exception_kind(error) == "unclear":
-        assert failure.remedy is Remedy.LOOK
-    assert re.fullmatch(r"[a-z-]+", failure.code)
-
-
-def test_what_requests_wraps_is_looked_into() -> None:
-    reason = urllib3.exceptions.NewConnectionError(None, "refused")  # type: ignore[arg-type]
-    wrapped = requests.exceptions.ConnectionError(urllib3.exceptions.MaxRetryError(None, "/", reason))  # type: ignore[arg-type]
-    assert failure_of_exception(wrapped, writes=True).code == "unreachable"
-
-
-def test_a_strangers_exception_is_not_ours() -> None:
-    assert exception_kind(KeyError("x")) == ""
