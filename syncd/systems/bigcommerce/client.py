@@ -17,8 +17,8 @@ from syncd.model.failure import Failure, Remedy
 from syncd.runtime.clock import World
 from syncd.systems.bigcommerce.errors import Doing, from_reply, from_unusable, http_date, parsed
 from syncd.systems.bigcommerce.settings import Settings
-from syncd.systems.bigcommerce.wire import RawReply, Wire
 from syncd.systems.contract import Call, Payer, VendorError
+from syncd.systems.wire import RawReply, Wire
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ class Client:
         self._world = world
         self._store = f"{settings.api_url.rstrip('/')}/stores/{settings.store_hash}"
         self._b2b = settings.b2b_url.rstrip("/")
-        self._wire = Wire(settings, payer, world, transport)
+        self._wire = Wire(settings.bounds, settings.hosts, payer, world, transport)
         self.vendor_ms = 0
         """The vendor's clock at its last answer, in milliseconds since the epoch; 0 until it told one."""
 
@@ -146,7 +146,7 @@ class Client:
             content = _encoded(body)
             sent["content-type"] = "application/json"
         request = httpx.Request(method, url, params=list(params) or None, headers=sent, content=content)
-        raw = await self._wire.send(request, call, lane, doing)
+        raw = await self._wire.send(request, call, lane, writes=doing.writes)
         log.debug(
             "vendor_reply",
             connection=self.settings.connection,

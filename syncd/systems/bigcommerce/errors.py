@@ -18,7 +18,6 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, Final
 
-import httpx
 import orjson
 
 from syncd.model.failure import Failure, Remedy
@@ -80,8 +79,6 @@ STATUSES: Final[Mapping[int, Meaning]] = {
     507: Meaning("plan-limit-reached", Remedy.ASK),
 }
 """The statuses that the vendor documents, and those that stand between it and us."""
-
-WIRE_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, TimeoutError)
 
 _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 _MEMBER = re.compile(r"(?:^|[.\]])([a-z][A-Za-z_0-9]*)$")

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from syncd.runtime.secret import Secret
+from syncd.systems.wire import Bounds
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 KEY_HEADER: Final = "X-Syncd-Key"
@@ -56,3 +57,12 @@ class Settings:
             raise SettingsError("page_limit: expected 1 to 250")
         if self.concurrency < 1:
             raise SettingsError("concurrency: expected 1 or more")
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Base addresses that requests may go to."""
+        return self.api_url, self.b2b_url
+
+    @property
+    def bounds(self) -> Bounds:
+        return Bounds(self.connect_seconds, self.read_seconds, self.total_seconds, 2 * self.concurrency + 4)

@@ -9,7 +9,7 @@
       write.py     creates, updates and deletes, one verdict each
         actions.py forms drafts and update actions (pure) by tables.py: path -> way (ways.py, lists.py, units.py)
       check.py     the doctor; provision.py makes custom types; fields.py knows field definitions (pure)
-    client.py      signed-in requests; auth.py the token; wire.py one paid request; query.py pages and predicates
+    client.py      signed-in requests; auth.py the token; query.py pages and predicates
     errors.py      every error to a failure (pure tables); resources.py what mappings may name (pure); values.py
     events.py      what the shop tells by events (pure; needs no HTTP client)
 

@@ -19,8 +19,8 @@ from syncd.runtime.clock import World
 from syncd.runtime.secret import Secret
 from syncd.systems.commercetools.errors import Doing, from_reply, json_object
 from syncd.systems.commercetools.settings import CommercetoolsSettings
-from syncd.systems.commercetools.wire import Wire
 from syncd.systems.contract import Call, VendorError
+from syncd.systems.wire import Wire
 
 EARLY_SECONDS: Final = 60.0
 """How long before its end a token is replaced."""
@@ -94,7 +94,7 @@ class Tokens:
             data=form,
             headers={"authorization": "Basic " + base64.b64encode(pair.encode()).decode("ascii")},
         )
-        reply = await self._wire.send(request, Call("auth"), lane, Doing.SIGN_IN)
+        reply = await self._wire.send(request, Call("auth"), lane, writes=False)
         if reply.status != 200:
             raise VendorError(from_reply(reply.status, reply.headers, reply.content, Doing.SIGN_IN))
         return self._token_in(reply.content)

@@ -19,8 +19,8 @@ from syncd.systems.commercetools.auth import Token, Tokens
 from syncd.systems.commercetools.errors import Doing, from_reply, from_unusable, http_date, json_object
 from syncd.systems.commercetools.reading import Reading
 from syncd.systems.commercetools.settings import CommercetoolsSettings
-from syncd.systems.commercetools.wire import RawReply, Wire
 from syncd.systems.contract import Call, Payer, VendorError
+from syncd.systems.wire import RawReply, Wire
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ class Client:
         self._connection = connection
         self._world = world
         self._base = f"{settings.api_url.rstrip('/')}/{quote(settings.project_key, safe='')}"
-        self._wire = Wire(settings, payer, world, transport)
+        self._wire = Wire(settings.bounds, settings.hosts, payer, world, transport)
         self._tokens = Tokens(settings, self._wire, world)
         self._notices: set[str] = set()
         self.reading = Reading(settings.reads)
@@ -108,7 +108,7 @@ class Client:
             headers["content-type"] = "application/json"
         url = f"{self._base}/{path}" if path else self._base
         request = httpx.Request(method, url, params=list(params) or None, headers=headers, content=content)
-        raw = await self._wire.send(request, Call("api"), lane, doing)
+        raw = await self._wire.send(request, Call("api"), lane, writes=doing.writes)
         self._tell(method, path, raw, trace)
         return raw
 

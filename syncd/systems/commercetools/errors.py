@@ -19,7 +19,6 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, Final
 
-import httpx
 import orjson
 
 from syncd.model.failure import Failure, Remedy
@@ -111,8 +110,6 @@ CODES: Final[Mapping[str, Remedy | str]] = {
 }
 
 _LOCKS: Final = frozenset({"LockedField", "ExactLockConflict", "ValidityLockConflict", "Contention"})
-
-WIRE_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, TimeoutError)
 
 _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 

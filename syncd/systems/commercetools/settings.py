@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from syncd.runtime.secret import Secret
+from syncd.systems.wire import Bounds
 
 READS: Final = ("auto", "graphql", "rest")
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -56,3 +57,12 @@ class CommercetoolsSettings:
             raise SettingsError(f"reads: expected one of {', '.join(READS)}")
         if self.concurrency < 1:
             raise SettingsError("concurrency: expected 1 or more")
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Base addresses that requests may go to."""
+        return self.api_url, self.auth_url
+
+    @property
+    def bounds(self) -> Bounds:
+        return Bounds(self.connect_seconds, self.read_seconds, self.total_seconds, 2 * self.concurrency + 4)

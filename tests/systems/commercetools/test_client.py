@@ -12,7 +12,7 @@ from syncd.model.change import Lane
 from syncd.model.failure import Remedy
 from syncd.runtime.clock import ManualClock
 from syncd.runtime.secret import Secret
-from syncd.systems.commercetools import wire
+from syncd.systems import wire
 from syncd.systems.commercetools.client import Client
 from syncd.systems.commercetools.errors import Doing
 from syncd.systems.commercetools.settings import SettingsError
@@ -146,10 +146,10 @@ async def test_a_redirect_is_not_followed() -> None:
 
 async def test_no_request_leaves_for_another_host() -> None:
     vendor, payer = ScriptedVendor(lambda _: page()), FreePayer()
-    line = wire.Wire(settings(), payer, world(), vendor.transport())
+    line = wire.Wire(settings().bounds, settings().hosts, payer, world(), vendor.transport())
     line.open()
     with pytest.raises(VendorError) as caught:
-        await line.send(httpx.Request("GET", "https://evil.test/"), wire.Call(), Lane.LIVE, Doing.READ)
+        await line.send(httpx.Request("GET", "https://evil.test/"), wire.Call(), Lane.LIVE, writes=False)
     assert caught.value.failure.remedy is Remedy.STOP
     assert (vendor.requests, payer.paid) == ([], [])
 
