@@ -1,7 +1,7 @@
 """The simulated account: one auth server and one project behind one port.
 
 Requests are routed, checked for token and scope, answered; what the platform would refuse is refused in its words.
-Not simulated: stores, channels, associates, messages and subscriptions, imports, product search, taxes,
+Not simulated: stores, channels, associates, imports, product search, taxes,
 discounts, payments, shipping methods.
 """
 
@@ -21,17 +21,19 @@ from syncd.sandbox.commercetools.customers import CUSTOMERS, GROUPS
 from syncd.sandbox.commercetools.errors import ApiError, invalid_input, invalid_json, not_found
 from syncd.sandbox.commercetools.fields import FIELDS
 from syncd.sandbox.commercetools.graphql import GraphQLDoor
+from syncd.sandbox.commercetools.messages import Messages
 from syncd.sandbox.commercetools.orders import ORDERS, order_from_cart
 from syncd.sandbox.commercetools.products import PRODUCT_TYPES, PRODUCTS
 from syncd.sandbox.commercetools.project import PATHS, Actor, Project, Settings
 from syncd.sandbox.commercetools.query import exists, read_query, run_query
 from syncd.sandbox.commercetools.resource import Resource, create, delete, update
+from syncd.sandbox.commercetools.subscriptions import STATUSES, SUBSCRIPTIONS, Notifier
 from syncd.sandbox.commercetools.types import TYPES
 from syncd.sandbox.http import Reply, Request, reply_json
 from syncd.sandbox.vendor import ActError, Room, Vendor
 from syncd.sandbox.world.world import World
 
-RESOURCES = {one.path: one for one in (CUSTOMERS, GROUPS, TYPES, CARTS, ORDERS, PRODUCT_TYPES, PRODUCTS)}
+RESOURCES = {one.path: one for one in (CUSTOMERS, GROUPS, TYPES, CARTS, ORDERS, PRODUCT_TYPES, PRODUCTS, SUBSCRIPTIONS)}
 _LOOKUPS = {"key": "key", "order-number": "orderNumber"}
 _GZIP_FROM_BYTES = 1400
 
@@ -66,6 +68,9 @@ class CommercetoolsSandbox(Vendor):
         self.project.late_ms = late_ms
         self.project.sees_bump = room.faults.next_bump
         self.graphql = GraphQLDoor(self.project)
+        self.messages = Messages(self.project)
+        self.notifier = Notifier(self.project, self.messages, room.faults)
+        self.project.watch = self._watch
         self.recording = True
         """Whether effects go to the ledger; off while a history is seeded."""
 
@@ -73,6 +78,10 @@ class CommercetoolsSandbox(Vendor):
         if self.recording:
             key = row.get("key") or row.get("orderNumber") or ""
             self.applied(effect, path, row["id"], key=key, values=values, actor=actor, version=row["version"])
+
+    def _watch(self, path: str, before: Row | None, after: Row | None) -> None:
+        if self.recording:
+            self.notifier.watch(path, before, after)
 
     # -- the kit's side
 
@@ -118,8 +127,21 @@ class CommercetoolsSandbox(Vendor):
 
     async def act(self, deed: Mapping[str, Any]) -> Any:
         """``{"op": "seed", ...}`` (see :func:`~syncd.sandbox.commercetools.seeding.act`), ``{"op": "expire_tokens"}``,
-        ``{"op": "late_ms", "ms": 500}`` (rows become visible with stamps up to that far in the past)."""
+        ``{"op": "late_ms", "ms": 500}`` (rows become visible with stamps up to that far in the past),
+        ``{"op": "drain", "subscription": "<key>"}`` (take what is in its queue), ``{"op": "subscription_status",
+        "subscription": "<key>", "status": "TemporaryError"}``, ``{"op": "destinations", "reachable": false}``,
+        ``{"op": "messages", "enabled": true}`` (the project's owner lets messages be asked for)."""
         match deed.get("op"):
+            case "drain":
+                return self.notifier.drain(str(deed["subscription"]), int(deed.get("limit", 0)))
+            case "subscription_status" if deed.get("status") in STATUSES:
+                return self.notifier.turn(str(deed["subscription"]), str(deed["status"]))
+            case "destinations":
+                self.notifier.unreachable = not deed["reachable"]
+                return True
+            case "messages":
+                self.settings.messages = bool(deed["enabled"])
+                return True
             case "seed":
                 try:
                     return seeding.act(self, deed)
@@ -154,10 +176,14 @@ class CommercetoolsSandbox(Vendor):
         if parts[1] == custom_objects.PATH:
             require(grant, self.settings.key, [f"{verb}_key_value_documents"])
             return self._custom_object(request, parts[2:], actor)
+        if parts[1] == "messages":
+            require(grant, self.settings.key, ["view_messages"])
+            return self._messages(request, parts[2:])
         resource = RESOURCES.get(parts[1])
         if resource is None:
             raise not_found(f"URI not found: {request.path}")
-        require(grant, self.settings.key, [f"{verb}_{resource.scopes}"])
+        # Subscriptions have no scope for looking alone.
+        require(grant, self.settings.key, [f"{'manage' if resource is SUBSCRIPTIONS else verb}_{resource.scopes}"])
         return self._resource(request, resource, parts[2:], actor)
 
     def _project(self, request: Request) -> Reply:
@@ -166,11 +192,21 @@ class CommercetoolsSandbox(Vendor):
         own = self.settings
         body: dict[str, Any] = {"version": 1, "key": own.key, "name": own.name, "createdAt": self.project.created_at}
         body |= {"countries": own.countries, "currencies": own.currencies, "languages": own.languages}
-        body["messages"] = {"enabled": False, "deleteDaysAfterCreation": 15}
+        body["messages"] = {"enabled": own.messages, "deleteDaysAfterCreation": own.message_days}
         body["carts"] = {"deleteDaysAfterLastModification": own.cart_days, "countryTaxRateFallbackEnabled": False}
         body["discounts"] = {"discountCombinationMode": "Stacking"}
         body["inventory"] = {"releaseExpiredReservations": True, "reservationExpirationInMinutes": 1440}
         return reply_json(body)
+
+    def _messages(self, request: Request, rest: list[str]) -> Reply:
+        if request.method not in {"GET", "HEAD"}:
+            raise _not_allowed(request)
+        if not rest:
+            return self._query(request, self.messages.rows, "messages")
+        found = self.messages.rows.get(rest[0])
+        if found is None or len(rest) > 1:
+            raise not_found(f"The Resource with ID '{rest[0]}' was not found.")
+        return self._one(request, found)
 
     def _resource(self, request: Request, resource: Resource, rest: list[str], actor: Actor) -> Reply:
         match request.method, rest:
@@ -189,6 +225,8 @@ class CommercetoolsSandbox(Vendor):
         body = _body(request)
         if resource is ORDERS:
             return reply_json(order_from_cart(self.project, body, actor), 201)
+        if resource is SUBSCRIPTIONS:
+            self.notifier.test()
         if resource is not CUSTOMERS:
             return self._one(request, create(self.project, resource, body, actor), 201)
         cart = self._guest_cart(body)
@@ -212,10 +250,14 @@ class CommercetoolsSandbox(Vendor):
             case "HEAD":
                 return Reply(200)
             case "POST":
-                return self._one(request, update(self.project, resource, row, _body(request), actor))
+                body = _body(request)
+                if resource is SUBSCRIPTIONS and any(_changes_destination(one) for one in body.get("actions") or ()):
+                    self.notifier.test()
+                return self._one(request, update(self.project, resource, row, body, actor))
             case "DELETE":
                 version = request.param("version")
-                return self._one(request, delete(self.project, resource, row, version, actor))
+                with self.notifier.erasing(told=request.param("dataErasure") == "true"):
+                    return self._one(request, delete(self.project, resource, row, version, actor))
         raise _not_allowed(request)
 
     def _find(self, resource: Resource, address: str) -> Row:
@@ -241,9 +283,10 @@ class CommercetoolsSandbox(Vendor):
 
     def _query(self, request: Request, rows: Collection, path: str, extra: tuple[tuple[str, str], ...] = ()) -> Reply:
         query = read_query([*request.params(), *extra], FIELDS[path])
+        indexed = self.project.indexed(path) if path in self.project.collections else ("id",)
         if request.method == "HEAD":
-            return Reply(200 if exists(rows, query, self.project.indexed(path)) else 404)
-        return Reply(200, run_query(rows, query, self.project.indexed(path), self._expand))
+            return Reply(200 if exists(rows, query, indexed) else 404)
+        return Reply(200, run_query(rows, query, indexed, self._expand))
 
     def _expand(self, row: Row, paths: Sequence[str]) -> Row:
         for path in paths:
@@ -301,6 +344,10 @@ def _body(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise invalid_json("Expected an object.")
     return body
+
+
+def _changes_destination(action: Any) -> bool:
+    return isinstance(action, dict) and action.get("action") == "changeDestination"
 
 
 def _external_user(request: Request) -> str:

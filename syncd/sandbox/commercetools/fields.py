@@ -159,5 +159,13 @@ FIELDS: dict[str, dict[str, Kind]] = {
     },
     "product-types": {**_COMMON, "name": "text", "description": "text"},
     "products": {**_COMMON, "productType": _REFERENCE, "masterData": "any", "priceMode": "text"},
+    "messages": {
+        **_COMMON,
+        "sequenceNumber": "number",
+        "resourceVersion": "number",
+        "type": "text",
+        "resource": _REFERENCE,
+    },
+    "subscriptions": {**_COMMON, "status": "text", "destination": "any", "changes": "any", "messages": "any"},
     "custom-objects": {**_COMMON, "container": "text", "value": "any"},
 }

@@ -21,6 +21,7 @@ PATHS = {
     "product-type": "product-types",
     "product": "products",
     "key-value-document": "custom-objects",
+    "subscription": "subscriptions",
 }
 """Type id in references to the path of its endpoint."""
 
@@ -40,6 +41,7 @@ _INDEXES: dict[str, dict[str, tuple[str, ...]]] = {
     "product-types": {"unique": ("key",)},
     "products": {"unique": ("key",)},
     "custom-objects": {"grouped": ("container",)},
+    "subscriptions": {"unique": ("key",)},
 }
 
 
@@ -57,7 +59,7 @@ class Actor:
         return tracked
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Settings:
     key: str = "demo-shop"
     name: str = "Demo Shop"
@@ -65,6 +67,9 @@ class Settings:
     currencies: tuple[str, ...] = ("GBP", "EUR", "USD", "JPY")
     countries: tuple[str, ...] = ("GB", "DE", "FR", "US", "JP")
     cart_days: int = 90
+    messages: bool = False
+    """Whether messages are kept to be asked for; the project's owner switches that on."""
+    message_days: int = 15
     graphql: bool = True
     """Whether the project answers GraphQL at all."""
     graphql_weight: int = 20_000
@@ -85,6 +90,8 @@ class Project:
         self.sees_bump: Callable[[], bool] = lambda: False
         """Whether the platform's background work raises the version after this write."""
         self._applied = applied
+        self.watch: Callable[[str, Row | None, Row | None], None] = lambda _path, _before, _after: None
+        """Told of each effect once it is effective: path, the state before it and the one after it."""
         self.collections = {path: Collection(**indexes) for path, indexes in _INDEXES.items()}
         self.skus: dict[str, tuple[str, int]] = {}
         """SKU to product id and variant id."""
@@ -133,6 +140,7 @@ class Project:
         self.check_unique(path, row)
         self.collections[path].put(row)
         self._applied("create", path, row, body, actor.client_id)
+        self.watch(path, None, row)
         self._background(path, row)
         return row
 
@@ -144,12 +152,14 @@ class Project:
         after["lastModifiedBy"] = actor.tracked()
         self.collections[path].put(after)
         self._applied("update", path, after, changed(before, after), actor.client_id)
+        self.watch(path, before, after)
         self._background(path, after)
         return after
 
     def delete(self, path: str, row: Row, actor: Actor) -> None:
         self.collections[path].drop(row["id"])
         self._applied("delete", path, row, {}, actor.client_id)
+        self.watch(path, row, None)
 
     def check_unique(self, path: str, row: Row) -> None:
         clash = self.collections[path].clash(row)
@@ -171,6 +181,7 @@ class Project:
         bumped = {**row, "version": row["version"] + 1, "lastModifiedAt": max(self._stamp(), row["lastModifiedAt"])}
         self.collections[path].put(bumped)
         self._applied("background", path, bumped, {}, "platform")
+        self.watch(path, row, bumped)
 
 
 _HOUSEKEEPING = frozenset({"version", "lastModifiedAt", "lastModifiedBy"})
