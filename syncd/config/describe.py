@@ -101,6 +101,7 @@ def _mapping(source: Source, mapping: ObjectMapping, *, shipped: bool) -> Iterat
     yield line(("key_path",), _text(mapping.key_path))
     yield line(("write",), _text(sorted(one.value for one in mapping.write)))
     yield line(("create_when",), _text(mapping.create_when))
+    yield line(("convert",), _text(mapping.convert.value))
     yield line(("constants",), _table(dict(mapping.constants)))
     capture = mapping.capture
     yield line(("capture", "webhook"), _text(capture.webhook))

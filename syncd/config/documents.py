@@ -10,7 +10,7 @@ from syncd.config.models import DAY, HOUR
 from syncd.config.rules import Between, Duration, OneOf, Words
 from syncd.model.delivery import Action
 from syncd.model.entity import ConflictPolicy, NullPolicy
-from syncd.model.mapping import Direction
+from syncd.model.mapping import ConvertWhen, Direction
 from syncd.model.value import FieldType
 
 Type = Annotated[str, OneOf(tuple(one.value for one in FieldType))]
@@ -90,6 +90,7 @@ class MappingDocument:
     key_path: str = ""
     write: tuple[Annotated[str, OneOf((Action.CREATE.value, Action.UPDATE.value, Action.DELETE.value))], ...] = ()
     create_when: str = ""
+    convert: Annotated[str, OneOf(tuple(one.value for one in ConvertWhen))] = ConvertWhen.ORDERED.value
     constants: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[str, FieldMappingDocument] = field(default_factory=dict)
     relations: Mapping[str, RelationDocument] = field(default_factory=dict)

@@ -17,7 +17,15 @@ from syncd.config.sections import read_section
 from syncd.config.source import Source
 from syncd.model.delivery import Action
 from syncd.model.entity import Entity
-from syncd.model.mapping import Capture, ChildMapping, Direction, FieldMapping, ObjectMapping, RelationMapping
+from syncd.model.mapping import (
+    Capture,
+    ChildMapping,
+    ConvertWhen,
+    Direction,
+    FieldMapping,
+    ObjectMapping,
+    RelationMapping,
+)
 from syncd.model.value import FieldType
 
 
@@ -141,6 +149,7 @@ class _Builder:
             constants=self.constants(document.constants),
             write=frozenset(Action(one) for one in document.write),
             create_when=document.create_when,
+            convert=ConvertWhen(document.convert),
             relations=tuple(self.relations(document)),
             children=tuple(self.children(document)),
             capture=Capture(

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from syncd.engine import convert
 from syncd.engine.flows import Flows
 from syncd.engine.plan import Blocked, InStep, Plan, Send, Unfit, plan
-from syncd.engine.verdict import Next, after_failure, after_outage, unreachable
+from syncd.engine.verdict import REREAD_DELAY_MS, Next, after_failure, after_outage, unreachable
 from syncd.engine.workset import forgotten
 from syncd.model.change import Change, ChangeKind, Channel, Lane
 from syncd.model.delivery import Delivery, DeliveryState, Outcome
@@ -26,7 +27,7 @@ from syncd.store.database import Tx
 from syncd.store.deliveries import Attempt, Move, Want
 from syncd.store.erasure import REASON
 from syncd.store.letters import DeadLetter
-from syncd.systems.contract import Snapshot, Verdict
+from syncd.systems.contract import Conversion, Snapshot, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,18 @@ def _plans(tx: Tx, flows: Flows, mapping: ObjectMapping, rows: Sequence[Delivery
     def creates(object_: str) -> bool:
         return flows.creates(mapping.connection, object_)
 
+    fresh = [record for number, record in loaded.items() if link_of(number, mapping.object) is None]
+    made_of = convert.leads(tx, flows, mapping, fresh)
     return [
-        plan(mapping, one, loaded[one.record_id], link_of(one.record_id, mapping.object), link_of, creates)
+        plan(
+            mapping,
+            one,
+            loaded[one.record_id],
+            link_of(one.record_id, mapping.object),
+            link_of,
+            creates,
+            made_of.get(one.record_id),
+        )
         if not forgotten(linked.get(one.record_id, {}).values())
         else InStep(one)
         for one in rows
@@ -126,10 +137,9 @@ def _end_in_claim(tx: Tx, plans: Sequence[Plan], unfit: Sequence[Unfit], now: in
             case InStep(delivery):
                 moves.append(Move(delivery.id, DeliveryState.DONE, now, reason="in step"))
                 in_step.append(delivery.id)
-            case Blocked(delivery, parent):
-                moves.append(
-                    Move(delivery.id, DeliveryState.BLOCKED, now, parent_id=parent, reason=f"waits for {parent}")
-                )
+            case Blocked(delivery, parent, why):
+                reason = why or f"waits for {parent}"
+                moves.append(Move(delivery.id, DeliveryState.BLOCKED, now, parent_id=parent, reason=reason))
             case Unfit(delivery, problems):
                 reason = "; ".join(f"{name}: {why}" for name, why in problems.items())
                 moves.append(Move(delivery.id, DeliveryState.DEAD, now, attempt=True, reason=reason))
@@ -169,6 +179,7 @@ class _Settlement:
         self._attempts: list[Attempt] = []
         self._hints: list[Change] = []
         self._parents: list[str] = []
+        self._converted: list[tuple[Send, Conversion]] = []
         self._result = Settled()
 
     def run(self, batch: Batch, verdicts: Sequence[Verdict], duration_ms: int) -> Settled:
@@ -216,6 +227,8 @@ class _Settlement:
             self._keep(link)
             if not (send.link and send.link.external_id == link.external_id):
                 self._parents.append(record.id)
+            if send.write.converts is not None:
+                self._converted.append((send, send.write.converts))
         if whole:
             self._arrived.append(send.delivery.id)
             self._applied(send.delivery, record, link)
@@ -272,6 +285,10 @@ class _Settlement:
                 self._parents.append(delivery.record_id)
         if step.gone and link is not None:
             self._keep(replace(link, gone=True))
+        elif step.gone and send.write.converts is not None:
+            # The lead went meanwhile: it is told, and the record is made without it.
+            self._hints += convert.converted(self._flows, delivery, send.write.converts, "", self._now)
+            step = Next(DeliveryState.WAITING, self._now + REREAD_DELAY_MS, attempt=True)
         if step.reread:
             self._hint(delivery, step.link or (link.external_id if link else ""))
         reason = f"{failure.code}: {failure.message}"[:500]
@@ -352,11 +369,18 @@ class _Settlement:
         letters.resolve_deliveries(tx, [one.id for one in result.delivered], self._now)
         if self._parents:
             result.released = deliveries.release(tx, self._parents, self._mapping.connection)
+        self._conversions()
         if self._hints:
             changes.stage(tx, self._hints)
             result.hinted = True
         jobs.forget(tx)
         books.count(tx, Counter(delivered=len(result.delivered), retries=len(result.retried), died=len(result.died)))
+
+    def _conversions(self) -> None:
+        for send, lead in self._converted:
+            held = links.of_objects(self._tx, self._mapping.connection, lead.object, [lead.external_id])
+            number = held[lead.external_id].record_id if lead.external_id in held else ""
+            self._hints += convert.converted(self._flows, send.delivery, lead, number, self._now)
 
 
 def settle_look(

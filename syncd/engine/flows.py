@@ -50,6 +50,15 @@ class Flows:
         one = self.mapping(connection, object_)
         return one is not None and Action.CREATE in one.write
 
+    def converts(self, connection: str, object_: str) -> tuple[ObjectMapping, ...]:
+        """Mappings whose objects are made of objects of this kind."""
+        system = self.systems.get(connection)
+        return tuple(
+            one
+            for one in self.of_connection(connection)
+            if system is not None and object_ in system.abilities(one.object).converts
+        )
+
     def indexed(self, entity: str) -> tuple[str, ...]:
         """Fields by whose values records are found: those that identify, and those that refer to another record."""
         return self._indexed[entity]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from syncd.engine.convert import Lead
 from syncd.model.delivery import Action, Delivery
 from syncd.model.diff import Diff, compare
 from syncd.model.lens import LensError, Raw
@@ -37,10 +38,11 @@ class InStep:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The parent must be linked first."""
+    """The parent must be linked first; a record that waits for itself is to become of a lead, and may not yet."""
 
     delivery: Delivery
     parent_id: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,16 @@ def plan(
     link: Link | None,
     link_of: LinkOf,
     creates: Callable[[str], bool],
+    lead: Lead | None = None,
 ) -> Plan:
     """What to do with one delivery. ``creates`` tells whether syncd itself makes objects of a kind, so that waiting
-    for a parent ends."""
+    for a parent ends; ``lead`` is what a record that must be created would be made of."""
     diff = compare(mapping, record, link)
     if not diff:
         return InStep(delivery)
+    if lead is not None and not lead.due:
+        stands = f"{mapping.connection}.{lead.conversion.object} {lead.conversion.external_id}"
+        return Blocked(delivery, record.id, f"waits for an order: {stands} stands for the same person")
     names = frozenset(diff.names)
     relations: list[RelationWrite] = []
     for relation in mapping.relations:
@@ -92,7 +98,7 @@ def plan(
         Write(
             key=record.id, action=diff.action, values=values, external_id=link.external_id if link else "",
             version=link.version if link else "", current=_current(mapping, link), relations=tuple(relations),
-            children=children,
+            children=children, converts=lead.conversion if lead else None,
         ),
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from syncd.engine.convert import BUYER, ORDER
 from syncd.engine.flows import Flows
 from syncd.model.change import Change, Lane
 from syncd.model.diff import compare
@@ -40,6 +41,8 @@ class Workset:
         self._since: dict[str, int] = {}
         self._lane: dict[str, Lane] = {}
         self._born: dict[str, list[str]] = {}
+        self._left: list[Link] = []
+        self._buyers: set[str] = set()
         self.released: set[str] = set()
         """Connections to which deliveries may go now that waited for a parent."""
         self.timers: dict[str, int | None] = {}
@@ -102,6 +105,8 @@ class Workset:
         known = self.links.get(place)
         if not link.gone and (known is None or known.gone):
             self._born.setdefault(link.connection, []).append(link.record_id)
+        elif link.gone and known is not None and not known.gone:
+            self._left.append(link)
         self.load_records((link.record_id,))
         here = self._of_record[link.record_id]
         former = here.get(place[:2])
@@ -116,6 +121,8 @@ class Workset:
         self._of_record.setdefault(record.id, {})
         self.records[record.id] = record
         self._dirty_records.add(record.id)
+        if record.entity == ORDER and record.fields.get(BUYER):
+            self._buyers.add(str(record.fields[BUYER]))
         for field in self.flows.indexed(record.entity):
             before = None if former is None else former.fields.get(field)
             after = record.fields.get(field)
@@ -164,12 +171,27 @@ class Workset:
             if deliveries.release(self.tx, parents, connection):
                 self.released.add(connection)
         records.save_identities(self.tx, self._identity_rows)
+        self._release_buyers()
         records.add_history(self.tx, self._history)
         books.set_timers(self.tx, "idle", self.timers)
         letters.put(self.tx, self.letters)
         wants = [one for record_id, change in self._touched.items() for one in self._wants(record_id, change)]
         deliveries.want(self.tx, wants)
         return wants
+
+    def _release_buyers(self) -> None:
+        """Who has an order now, and whose lead is gone, need not wait any longer to be created."""
+        waiting = dict.fromkeys(self.flows.systems, self._buyers)
+        for link in self._left:
+            lead = self.records.get(link.record_id)
+            for mapping in self.flows.converts(link.connection, link.object) if lead else ():
+                for name in self.flows.entities[mapping.entity].identity:
+                    if lead is not None and lead.fields.get(name):
+                        found = self.identified(mapping.entity, name, lead.fields[name])
+                        waiting[link.connection] = waiting[link.connection] | found
+        for connection, numbers in waiting.items():
+            if numbers and deliveries.release(self.tx, sorted(numbers), connection):
+                self.released.add(connection)
 
     def _wants(self, record_id: str, change: Change) -> Iterable[Want]:
         record = self.records[record_id]

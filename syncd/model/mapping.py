@@ -21,6 +21,15 @@ class Direction(StrEnum):
     """From the record into the connection only."""
 
 
+class ConvertWhen(StrEnum):
+    """When a record that must be created becomes of an object that stands for the same person already (a lead)."""
+
+    ORDERED = "ordered"
+    """As soon as the person has an order; until then nothing is created beside the lead."""
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 @dataclass(frozen=True, slots=True)
 class FieldMapping:
     field: str
@@ -86,6 +95,7 @@ class ObjectMapping:
     write: frozenset[Action] = frozenset()
     create_when: str = ""
     """Create only records in which this field has a value; empty means all."""
+    convert: ConvertWhen = ConvertWhen.ORDERED
     relations: tuple[RelationMapping, ...] = ()
     children: tuple[ChildMapping, ...] = ()
     capture: Capture = Capture()

@@ -59,6 +59,8 @@ class MemorySystem:
     forget: Callable[[str, Write], bool] = lambda _object, _write: False
     """Apply the write, but answer as if nobody knew."""
     down: Failure | None = None
+    converts: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By object: the objects that become one of these."""
     normalise: Callable[[dict[str, Any]], dict[str, Any]] = dict
     bulk_batch: int = 0
     """Writes of the bulk lane go in jobs when this is not 0."""
@@ -81,7 +83,10 @@ class MemorySystem:
     def abilities(self, object_: str) -> Abilities:
         news = frozenset({ChangeKind.STATE, ChangeKind.DELETED})
         tells = {Channel.POLL: news, Channel.WEBHOOK: news}
-        return Abilities(scans=True, actions=frozenset({Action.CREATE, Action.UPDATE}), keyed=True, tells=tells)
+        return Abilities(
+            scans=True, actions=frozenset({Action.CREATE, Action.UPDATE}), keyed=True, tells=tells,
+            converts=self.converts.get(object_, frozenset()),
+        )  # fmt: skip
 
     async def open(self) -> None: ...
 
@@ -199,6 +204,12 @@ class MemorySystem:
             thing = held or Thing(f"{self.connection}-{len(here) + 1}", {}, 0, 0)
             if held is None:
                 self.creates.append(write.key)
+            if write.converts is not None:
+                lead = self.things[write.converts.object][write.converts.external_id]
+                if lead.deleted:
+                    return Verdict(write.key, Outcome.FAILED, failure=Failure(Remedy.GONE, "404", "no lead", 404))
+                lead.deleted = True
+                thing.data = {**lead.data, "was": lead.id}
         values = self.normalise({k: v for k, v in write.values.items() if v is not None})
         cleared = [k for k, v in write.values.items() if v is None]
         thing.data = {k: v for k, v in {**thing.data, **values}.items() if k not in cleared}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -34,13 +35,13 @@ from tests.engine.memory import MemorySystem
 SHOP, CRM = frozenset({"shop"}), frozenset({"crm"})
 
 
-def _entity(name: str, *fields: FieldDefinition, identity: tuple[str, ...] = (), title: tuple[str, ...] = ()) -> Entity:
+def entity(name: str, *fields: FieldDefinition, identity: tuple[str, ...] = (), title: tuple[str, ...] = ()) -> Entity:
     return Entity(name, {one.name: one for one in fields}, identity, title)
 
 
 def entities() -> dict[str, Entity]:
     text = FieldType.TEXT
-    customer = _entity(
+    customer = entity(
         "customer",
         FieldDefinition("email", FieldType.EMAIL, SHOP, personal=True),
         FieldDefinition("first_name", text, personal=True),
@@ -50,7 +51,7 @@ def entities() -> dict[str, Entity]:
         identity=("email",),
         title=("email",),
     )
-    cart = _entity(
+    cart = entity(
         "cart",
         FieldDefinition("state", FieldType.CHOICE, SHOP),
         FieldDefinition("stage", FieldType.CHOICE, frozenset({"syncd"})),
@@ -64,7 +65,7 @@ def entities() -> dict[str, Entity]:
     return {"customer": customer, "cart": cart}
 
 
-def _plain(field: str, path: str = "", kind: FieldType = FieldType.TEXT, **more: Any) -> FieldMapping:
+def plain_field(field: str, path: str = "", kind: FieldType = FieldType.TEXT, **more: Any) -> FieldMapping:
     return FieldMapping(field, (path or field,), Plain(kind), **more)
 
 
@@ -78,7 +79,7 @@ def mappings() -> tuple[ObjectMapping, ...]:
         "customer",
         "shop",
         "customers",
-        (_plain("email", kind=email), *map(_plain, names), _plain("credit_limit", kind=money)),
+        (plain_field("email", kind=email), *map(plain_field, names), plain_field("credit_limit", kind=money)),
         key_path="key",
         write=UPDATE,
     )
@@ -86,7 +87,7 @@ def mappings() -> tuple[ObjectMapping, ...]:
         "customer",
         "crm",
         "contacts",
-        (_plain("email", kind=email), *map(_plain, names), _plain("credit_limit", kind=money)),
+        (plain_field("email", kind=email), *map(plain_field, names), plain_field("credit_limit", kind=money)),
         key_path="syncd_id",
         write=BOTH,
     )
@@ -95,11 +96,11 @@ def mappings() -> tuple[ObjectMapping, ...]:
         "shop",
         "carts",
         (
-            _plain("state", kind=FieldType.CHOICE),
-            _plain("email", kind=email),
+            plain_field("state", kind=FieldType.CHOICE),
+            plain_field("email", kind=email),
             FieldMapping("customer", ("customerId",), ReferenceId("customer"), references="customers"),
             FieldMapping("items", ("lineItems",), LineItems()),
-            _plain("touched_at", "touched", FieldType.INSTANT),
+            plain_field("touched_at", "touched", FieldType.INSTANT),
         ),
     )
     stages = Choice({"abandoned": "abandoned_checkout", "ordered": "won", "emptied": "lost"})
@@ -110,7 +111,7 @@ def mappings() -> tuple[ObjectMapping, ...]:
         (
             FieldMapping("email", ("dealname",), Prefixed("Abandoned Cart: ")),
             FieldMapping("stage", ("dealstage",), stages),
-            _plain("note", "description", direction=Direction.READ),
+            plain_field("note", "description", direction=Direction.READ),
         ),
         key_path="syncd_id",
         constants={"pipeline": "ecommerce_pipeline"},
@@ -118,7 +119,9 @@ def mappings() -> tuple[ObjectMapping, ...]:
         create_when="stage",
         relations=(RelationMapping("customer", "contacts", 3),),
         children=(
-            ChildMapping("items", "line_items", (_plain("name"), _plain("quantity", kind=FieldType.INTEGER)), 20),
+            ChildMapping(
+                "items", "line_items", (plain_field("name"), plain_field("quantity", kind=FieldType.INTEGER)), 20
+            ),
         ),
         capture=Capture(webhook=True),
     )
@@ -143,7 +146,16 @@ class Rig:
     _serial: int = field(default=0)
 
     @classmethod
-    async def make(cls, folder: Path, *, before: Rig | None = None, **options: Any) -> Rig:
+    async def make(
+        cls,
+        folder: Path,
+        *,
+        before: Rig | None = None,
+        kinds: Mapping[str, Entity] | None = None,
+        mapped: Sequence[ObjectMapping] = (),
+        **options: Any,
+    ) -> Rig:
+        """``kinds`` and ``mapped`` stand beside the usual entities and mappings, or instead of one of the name."""
         clock = before.clock if before else ManualClock()
         world = World(clock, random.Random(7))
         database = Database(folder / "state" / "syncd.db")
@@ -154,7 +166,9 @@ class Rig:
             system.book = DurableJobBook(system.connection, database, world)
         left = await database.write(partial(jobs.left, connections=["shop", "crm"]))
         await database.write(deliveries.recover)
-        flows = Flows(entities(), mappings(), {"shop": shop, "crm": crm}, cart_idle_ms=1000, **options)
+        usual = {one.name: one for one in mappings()} | {one.name: one for one in mapped}
+        known = entities() | dict(kinds or {})
+        flows = Flows(known, tuple(usual.values()), {"shop": shop, "crm": crm}, cart_idle_ms=1000, **options)
         signals = Signals(clock)
         health = Health(flows.systems, clock, signals)
         parts = {
