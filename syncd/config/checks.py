@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from syncd.config.lines import Key
-from syncd.config.models import ConnectionSettings
+from syncd.config.models import ConnectionSettings, HubspotSettings
 from syncd.config.problems import meant
 from syncd.config.source import Source
 from syncd.model.delivery import Action
@@ -22,8 +22,11 @@ WEBHOOKS: Final[Mapping[str, bool]] = {
 }
 """Whether a system pushes changes over HTTP."""
 
-STREAMS: Final[Mapping[str, bool]] = {"salesforce": True}
-"""Whether a system has streams of changes to hold open."""
+
+def streams(connection: ConnectionSettings) -> bool:
+    """Whether a connection has streams of changes to read."""
+    return connection.system == "salesforce" or (isinstance(connection, HubspotSettings) and connection.journal)
+
 
 Entry = tuple[ObjectMapping, Key, Mapping[str, Any]]
 
@@ -45,11 +48,17 @@ def check_mappings(
                 (*key, "capture", "webhook"),
                 f"{connections[mapping.connection].system} sends no webhooks; use capture.poll and shop events",
             )
-        if mapping.capture.stream and not STREAMS.get(connections[mapping.connection].system, False):
+        if mapping.capture.stream and not streams(connections[mapping.connection]):
             source.add(
                 (*key, "capture", "stream"),
-                f"{connections[mapping.connection].system} has no stream of changes; use capture.poll or webhooks",
+                f"{connections[mapping.connection].system} has no stream of changes{_instead(mapping, connections)}",
             )
+
+
+def _instead(mapping: ObjectMapping, connections: Mapping[str, ConnectionSettings]) -> str:
+    if isinstance(connections[mapping.connection], HubspotSettings):
+        return f"; set journal = true on connections.{mapping.connection}"
+    return "; use capture.poll or webhooks"
 
 
 def _check_links(

@@ -26,7 +26,7 @@ RESERVED: Final = frozenset({"operator", "clock", "fold", "syncd"})
 
 WINDOWS: Final[Mapping[str, tuple[str, ...]]] = {
     "commercetools": ("concurrent",),
-    "hubspot": ("ten_seconds", "daily", "search", "concurrent"),
+    "hubspot": ("ten_seconds", "daily", "search", "journal", "concurrent"),
     "salesforce": ("daily", "bulk_batches", "concurrent"),
     "bigcommerce": ("thirty_seconds", "b2b", "customer_writes", "concurrent"),
 }
@@ -91,6 +91,8 @@ def _hubspot(source: Source, connection: HubspotSettings) -> HubspotSettings:
     key = ("connections", connection.name)
     if connection.auth == "oauth" and not connection.client_id:
         source.lacks((*key, "client_id"), 'is needed for auth = "oauth"')
+    elif connection.journal and not connection.client_id:
+        source.lacks((*key, "client_id"), "is needed for journal = true: the app that reads the Webhooks Journal")
     if connection.time_zone:
         try:
             ZoneInfo(connection.time_zone)

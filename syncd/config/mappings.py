@@ -155,11 +155,16 @@ class _Builder:
             capture=Capture(
                 poll_seconds=document.capture.poll,
                 webhook=self.webhook(document),
-                stream=document.capture.stream,
+                stream=self.stream(document),
                 hydrate=document.capture.hydrate,
                 overlap_seconds=document.capture.overlap,
             ),
         )
+
+    def stream(self, document: MappingDocument) -> bool:
+        """A standard mapping that would have webhooks reads the journal, where the connection has one."""
+        journal = isinstance(self.connection, HubspotSettings) and self.connection.journal
+        return document.capture.stream or (journal and document.capture.webhook)
 
     def webhook(self, document: MappingDocument) -> bool:
         """Whether webhooks are awaited. Standard mappings await them only where the vendor can reach us."""

@@ -209,7 +209,11 @@ class HubspotSettings(ConnectionSettings):
     auth: Annotated[str, OneOf(("token", "oauth"))] = "token"
     """``token``: a service key, private app or static project app. ``oauth``: an app with a refresh token."""
     client_id: str = ""
-    """Of the app, for ``oauth``."""
+    """Of the app, for ``oauth`` and for ``journal``."""
+    journal: bool = False
+    """Whether changes are read from the Webhooks Journal, on behalf of the app."""
+    app_id: Annotated[int, Between(0, 2**53)] = 0
+    """Of a legacy public app, whose webhook subscriptions can be looked at with the secret ``developer_key``."""
     time_zone: str = ""
     """Of the account, such as ``Europe/Berlin``: its midnight resets the daily quota. Empty: asked of HubSpot."""
     company_currency: Annotated[str, Currency()] = ""

@@ -60,8 +60,11 @@ def _hubspot(connection: HubspotSettings, *, webhooks: bool) -> Iterator[SecretN
         yield SecretNeed(name, "refresh_token", "the app's grant for this account")
     else:
         yield SecretNeed(name, "access_token", "service key, private app token or static project app token")
-        yield SecretNeed(name, "client_secret", "secret of the app that signs webhooks", needed=webhooks)
+        signs = "secret of the app that signs webhooks" + (" and reads the journal" if connection.journal else "")
+        yield SecretNeed(name, "client_secret", signs, needed=webhooks or connection.journal)
     yield SecretNeed(name, f"{PREVIOUS}client_secret", "the app's former secret, during a rotation", needed=False)
+    if connection.app_id:
+        yield SecretNeed(name, "developer_key", "shows the webhook subscriptions of a legacy public app", needed=False)
 
 
 def _bigcommerce(connection: BigcommerceSettings, *, webhooks: bool) -> Iterator[SecretNeed]:

@@ -98,7 +98,8 @@ def _hubspot(
     world: World,
     keep: Keep | None,
 ) -> System:
-    from syncd.systems.hubspot.settings import OAuthGrant, Settings
+    from syncd.systems.hubspot.journal_pages import SCOPES
+    from syncd.systems.hubspot.settings import AppGrant, OAuthGrant, Settings
     from syncd.systems.hubspot.system import HubSpot
 
     oauth = connection.auth == "oauth"
@@ -115,6 +116,9 @@ def _hubspot(
         webhook_secrets=tuple(one for one in signing if one),
         public_url=connection.webhook_url,
         portal_id=connection.portal_id,
+        journal=AppGrant(connection.client_id, needed("client_secret"), SCOPES) if connection.journal else None,
+        app_id=connection.app_id,
+        developer_key=secrets.get("developer_key"),
         base_url=connection.base_url,
         time_zone=connection.time_zone,
         read_seconds=connection.timeout,

@@ -52,6 +52,20 @@ def test_an_oauth_app_and_webhooks_need_more():
     assert Channel.WEBHOOK in system.abilities("contacts").tells
 
 
+def test_the_journal_is_read_by_an_app_beside_whatever_else_signs_in():
+    text = 'journal = true\nclient_id = "x"\n'
+    configuration = read(text)
+    assert {one.object for one in configuration.mappings_of("crm") if one.capture.stream} == {"contacts", "deals"}
+    assert "crm.client_secret" in {f"{one.account}.{one.name}" for one in secret_needs(configuration) if one.needed}
+    secrets = {"client_secret": Secret("app"), "access_token": Secret("key")}
+    system = build_system(configuration.connections["crm"], secrets, Free(), World())
+    told = system.abilities("contacts")
+    assert told.streamed()
+    assert Channel.WEBHOOK not in told.tells  # no address that the vendor could reach
+    with pytest.raises(MissingSecret, match="client_secret"):
+        build_system(configuration.connections["crm"], {"access_token": Secret("key")}, Free(), World())
+
+
 def test_which_secrets_are_needed_follows_from_the_configuration():
     def needed(text: str) -> list[str]:
         return [f"{one.account}.{one.name}" for one in secret_needs(read(text)) if one.needed]

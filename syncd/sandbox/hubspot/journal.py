@@ -22,6 +22,7 @@ from syncd.sandbox.hubspot.values import iso
 
 RETENTION_MS: Final = 3 * 86_400_000
 ENTRY_EVENTS: Final = 10_000
+BUNDLE_MS: Final = 1000
 FILES: Final = "/journal-files/"
 
 ACTIONS: Final = {
@@ -34,6 +35,8 @@ TYPE_OF: Final = {
     "GDPR_DELETE": "GDPR_PRIVACY_DELETION",
 }
 """Action to the type of subscription that covers it."""
+
+_SAME_WRITE: Final = ("objectTypeId", "objectId", "occurredAt", "changeSource", "sourceId")
 
 ValuesOf = Callable[[str, str], Mapping[str, str]]
 """Object type id and object id to the values held now."""
@@ -155,7 +158,7 @@ class Journal:
     def _add(self, event: Event, told: dict[str, Any]) -> None:
         if self._open and event.name:
             _, last = self._open[-1]
-            same = all(last[name] == told[name] for name in ("objectTypeId", "objectId", "occurredAt"))
+            same = all(last.get(name) == told[name] for name in _SAME_WRITE)
             if same and last["action"] in {"CREATE", "UPDATE"}:
                 # One write is one event, however many properties it changed.
                 last.setdefault("propertyChanges", {}).update(told["propertyChanges"])
@@ -165,13 +168,15 @@ class Journal:
     def _publish(self) -> None:
         now = self.clock.now_ms()
         until = now - round(self.settings.publish_seconds * 1000)
-        ready = [told for at, told in self._open if at <= until]
+        ready = [(at, told) for at, told in self._open if at <= until]
         self._open = [(at, told) for at, told in self._open if at > until]
-        covered = [self._cut(told) for told in ready if told["action"] == "SNAPSHOT" or self._covered(told)]
-        for start in range(0, len(covered), ENTRY_EVENTS):
-            entry = Entry(self._uuid(), now, covered[start : start + ENTRY_EVENTS])
-            self._places[entry.offset] = self._first + len(self._entries)
-            self._entries.append(entry)
+        for events in _bundles(ready):
+            covered = [self._cut(told) for _, told in events if told["action"] == "SNAPSHOT" or self._covered(told)]
+            if covered:
+                # Published when it was due, whenever somebody looks.
+                entry = Entry(self._uuid(), events[-1][0] + now - until, covered)
+                self._places[entry.offset] = self._first + len(self._entries)
+                self._entries.append(entry)
         for task in self.tasks.values():
             if not task.done_ms and task.at_ms <= until:
                 task.done_ms = now
@@ -267,3 +272,13 @@ class Journal:
         told["propertyChanges"] = {name: held.get(name, "") for name in properties}
         self._open.append((now, told))
         return task
+
+
+def _bundles(events: Sequence[tuple[int, dict[str, Any]]]) -> list[list[tuple[int, dict[str, Any]]]]:
+    """Entries to be: what happened within a second, and no more than one may hold."""
+    bundles: list[list[tuple[int, dict[str, Any]]]] = []
+    for event in events:
+        if not bundles or event[0] - bundles[-1][0][0] > BUNDLE_MS or len(bundles[-1]) >= ENTRY_EVENTS:
+            bundles.append([])
+        bundles[-1].append(event)
+    return bundles

@@ -15,7 +15,7 @@ from syncd.model.failure import Failure, Remedy
 from syncd.runtime.clock import World
 from syncd.runtime.secret import Secret
 from syncd.systems.contract import VendorError
-from syncd.systems.hubspot.settings import OAuthGrant, Settings
+from syncd.systems.hubspot.settings import AppGrant, OAuthGrant, Settings
 
 EARLY_SECONDS: Final = 120.0
 """How long before its end a token is renewed."""
@@ -23,16 +23,20 @@ EARLY_SECONDS: Final = 120.0
 FRESH_SECONDS: Final = 60.0
 """A token younger than this that meets a 401 was refused, not expired."""
 
-SignIn = Callable[[OAuthGrant, Lane], Awaitable[Mapping[str, Any]]]
+SignIn = Callable[[Any, Lane], Awaitable[Mapping[str, Any]]]
+"""Buys a token with a grant (:class:`OAuthGrant` or :class:`AppGrant`): the answer of the token endpoint."""
 Keep = Callable[[Secret], Awaitable[None]]
 
 
 class Auth:
     """One refresher per grant: concurrent callers wait for the same new token."""
 
-    def __init__(self, settings: Settings, world: World, sign_in: SignIn, keep: Keep | None = None) -> None:
-        self._fixed = settings.access_token
-        self._grant = settings.oauth
+    def __init__(
+        self, settings: Settings, world: World, sign_in: SignIn, keep: Keep | None = None, app: AppGrant | None = None
+    ) -> None:
+        """``app`` stands for itself instead of the account's credential."""
+        self._fixed = None if app else settings.access_token
+        self._grant: OAuthGrant | AppGrant | None = app or settings.oauth
         self._world = world
         self._sign_in = sign_in
         self._keep = keep
@@ -74,14 +78,17 @@ class Auth:
         text = answer.get("access_token")
         if not isinstance(text, str) or not text:
             raise VendorError(Failure(Remedy.RETRY, "no-token", "the token endpoint answered without a token", 200))
-        lasting = answer.get("refresh_token")
-        if isinstance(lasting, str) and lasting and lasting != self._grant.refresh_token.reveal():
-            # Store, then use: a rotated grant lost between the two locks the account out.
-            self._grant = OAuthGrant(self._grant.client_id, self._grant.client_secret, Secret(lasting))
-            if self._keep is not None:
-                await self._keep(self._grant.refresh_token)
+        if isinstance(self._grant, OAuthGrant):
+            await self._rotated(self._grant, answer.get("refresh_token"))
         seconds = answer.get("expires_in")
         self._born = self._world.clock.monotonic()
         self._ends = self._born + (float(seconds) if isinstance(seconds, int | float) else 1800.0)
         self._token = Secret(text)
         return self._token
+
+    async def _rotated(self, grant: OAuthGrant, lasting: Any) -> None:
+        if isinstance(lasting, str) and lasting and lasting != grant.refresh_token.reveal():
+            # Store, then use: a rotated grant lost between the two locks the account out.
+            self._grant = OAuthGrant(grant.client_id, grant.client_secret, Secret(lasting))
+            if self._keep is not None:
+                await self._keep(self._grant.refresh_token)

@@ -17,6 +17,8 @@ def tells(settings: Settings, object_: str) -> Mapping[Channel, frozenset[Change
     """Search and lists never show what was archived or merged away: only webhooks and the journal tell."""
     told = ALWAYS | {ChangeKind.ERASED} if object_ in ERASABLE else ALWAYS
     channels = {Channel.POLL: frozenset({ChangeKind.STATE})}
-    if settings.webhook_secrets:
+    if settings.webhook_secrets and settings.public_url:
         channels[Channel.WEBHOOK] = told
+    if settings.journal is not None:
+        channels[Channel.STREAM] = told
     return channels

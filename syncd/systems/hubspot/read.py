@@ -21,6 +21,9 @@ from syncd.systems.hubspot.pipelines import PLAIN, Aliases, Pipelines
 from syncd.systems.hubspot.sdk import SINGLE, Sdk
 from syncd.systems.hubspot.settings import BATCH, LIST_PAGE, Paths
 
+MERGED: Final = "hs_merged_object_ids"
+"""Property of a survivor: the ids of what was merged into it."""
+
 PROBES: Final = 20
 """Ids reported missing that are looked at one by one per read, in case they were merged away rather than deleted."""
 
@@ -134,6 +137,40 @@ class Reader:
         mark = {"after": after} if after else {"done": True}
         shots = [snapshot(mapping.object, one, aliases) for one in results]
         return Page(shots, orjson.dumps(mark).decode(), more=bool(after))
+
+    async def archived(
+        self, mapping: ObjectMapping, after: str, since: int, until: int, lane: Lane
+    ) -> tuple[list[Snapshot], str]:
+        """Of a page of the archived, those archived in a span of milliseconds; and where the next page begins."""
+        query = {"limit": str(LIST_PAGE), "archived": "true"} | ({"after": after} if after else {})
+        reply = await self._client.get(self._paths.objects(mapping.object), query, lane)
+        gone = [
+            Snapshot(mapping.object, str(one["id"]), {}, modified_at=at, deleted=True)
+            for one in results_of(reply)
+            if since <= (at := milliseconds(one.get("archivedAt")) or milliseconds(one.get("updatedAt"))) <= until
+        ]
+        return gone, _next(reply.data)
+
+    async def absorbed(self, mapping: ObjectMapping, survivors: Sequence[Snapshot], lane: Lane) -> list[Snapshot]:
+        """What was merged away into these objects, as they say themselves."""
+        found: list[Snapshot] = []
+        for part in chunks(survivors, BATCH):
+            body = {
+                "inputs": [{"id": one.external_id} for one in part],
+                "properties": [MERGED],
+                "propertiesWithHistory": [],
+            }
+            reply = await self._client.post(self._paths.objects(mapping.object, "batch/read"), body, lane)
+            stamps = {one.external_id: one.modified_at for one in part}
+            for one in results_of(reply):
+                into, properties = str(one["id"]), one.get("properties")
+                told = properties.get(MERGED) if isinstance(properties, Mapping) else None
+                found += [
+                    Snapshot(mapping.object, gone, {}, modified_at=stamps.get(into, 0), merged_into=into)
+                    for gone in str(told or "").split(";")
+                    if gone.isdigit() and gone != into
+                ]
+        return found
 
     async def _batch(
         self, mapping: ObjectMapping, ids: Sequence[str], id_property: str, lane: Lane

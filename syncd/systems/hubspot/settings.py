@@ -11,6 +11,9 @@ from syncd.runtime.secret import Secret
 API_VERSION: Final = "2026-03"
 """Date-based version of the batch path. ``v3`` is the other choice; the vendor ends its support in September 2027."""
 
+JOURNAL_VERSION: Final = "2026-03"
+"""The Webhooks Journal has versions of its own: 2026-03 is the only one that is no beta."""
+
 BATCH: Final = 100
 """Inputs per object batch call."""
 
@@ -32,6 +35,15 @@ class OAuthGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class AppGrant:
+    """An app on its own behalf (client credentials): what it may ask for belongs to it, not to an account."""
+
+    client_id: str
+    client_secret: Secret
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One account. Exactly one of ``access_token`` and ``oauth`` is set."""
 
@@ -45,6 +57,11 @@ class Settings:
     """The webhook target URL as it stands in the app's settings; signatures cover it, not the address we listen on."""
     portal_id: int = 0
     """Webhook events of other accounts are parked when this is known; 0: any account the app's secret vouches for."""
+    journal: AppGrant | None = None
+    """The app that reads the Webhooks Journal, where that is wanted."""
+    app_id: int = 0
+    developer_key: Secret | None = None
+    """Of the developer account of a legacy public app: with it the app's webhook subscriptions can be seen."""
     base_url: str = "https://api.hubapi.com"
     api_version: str = API_VERSION
     time_zone: str = ""
@@ -86,6 +103,17 @@ class Paths:
         return (
             f"/crm/associations/{self.version}/{pair}/{tail}" if self._dated else f"/crm/v4/associations/{pair}/{tail}"
         )
+
+    def journal(self, tail: str) -> str:
+        """Of the one account that the app is asked about; there is a journal over all accounts of an app, too."""
+        return f"/webhooks-journal/journal-local/{JOURNAL_VERSION}/{tail}"
+
+    def journal_subscriptions(self, tail: str = "") -> str:
+        stem = f"/webhooks-journal/subscriptions/{JOURNAL_VERSION}"
+        return f"{stem}/{tail}" if tail else stem
+
+    def token(self) -> str:
+        return f"/oauth/{self.version}/token" if self._dated else "/oauth/v3/token"
 
     def account(self) -> str:
         return f"/account-info/{self.version}/details"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import httpx
@@ -14,6 +14,7 @@ from syncd.runtime.clock import World
 from syncd.systems.contract import (
     UNKNOWN,
     Abilities,
+    Batch,
     Capabilities,
     Finding,
     OutOfBudgetError,
@@ -31,8 +32,12 @@ from syncd.systems.hubspot.capture import Capture
 from syncd.systems.hubspot.channels import tells
 from syncd.systems.hubspot.check import Checker
 from syncd.systems.hubspot.client import Client
+from syncd.systems.hubspot.journal import Journal
+from syncd.systems.hubspot.journal_pages import Files, Pages, app_client
+from syncd.systems.hubspot.journal_subscriptions import Subscriptions
 from syncd.systems.hubspot.objects import POLLED
 from syncd.systems.hubspot.pipelines import Pipelines
+from syncd.systems.hubspot.portal import Portal
 from syncd.systems.hubspot.provision import Provisioner
 from syncd.systems.hubspot.read import Reader
 from syncd.systems.hubspot.sdk import Sdk
@@ -83,6 +88,12 @@ class HubSpot:
         self._checker = Checker(settings, self._sdk, paths, pipelines, vitals)
         self._provisioner = Provisioner(settings.connection, self._sdk, pipelines)
         self._webhooks = HubSpotWebhooks(settings, world, vitals)
+        self._app = app_client(settings, payer, world, vitals, paths, transport)
+        self._files = Files(settings, transport)
+        self._journal = Journal(
+            settings.connection, Pages(self._app, self._files, paths, world), Subscriptions(self._app, paths),
+            Portal(settings, self._sdk, paths), self._capture, self._reader, world, vitals,
+        )  # fmt: skip
 
     @property
     def connection(self) -> str:
@@ -100,9 +111,13 @@ class HubSpot:
 
     async def open(self) -> None:
         await self._client.open()
+        await self._app.open()
+        await self._files.open()
 
     async def close(self) -> None:
         await self._client.close()
+        await self._app.close()
+        await self._files.close()
         await self._sdk.close()
 
     async def check(self, mappings: Sequence[ObjectMapping]) -> Sequence[Finding]:
@@ -122,6 +137,11 @@ class HubSpot:
     async def poll(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
         with _told():
             return await self._capture.poll(mapping, cursor, lane)
+
+    async def stream(self, mapping: ObjectMapping, cursor: str | None) -> AsyncIterator[Batch]:
+        with _told():
+            async for batch in self._journal.stream(mapping, cursor):
+                yield batch
 
     async def scan(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
         with _told():

@@ -1,0 +1,256 @@
+"""Reading the Webhooks Journal: entries by offset, the files behind their addresses, shared by all who read along.
+
+One journal serves every mapping of an account. What one stream has fetched the others find here, so that nothing is
+read twice however many streams there are; and when it is empty they all wait for one question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from syncd.model.change import Lane
+from syncd.model.failure import Failure, Remedy
+from syncd.runtime.clock import World
+from syncd.runtime.secret import Secret
+from syncd.systems.contract import Payer, VendorError
+from syncd.systems.hubspot.auth import Auth
+from syncd.systems.hubspot.client import Client
+from syncd.systems.hubspot.errors import incomplete, parse
+from syncd.systems.hubspot.journal_events import object_of
+from syncd.systems.hubspot.objects import listed
+from syncd.systems.hubspot.read import milliseconds
+from syncd.systems.hubspot.settings import AppGrant, Paths, Settings
+from syncd.systems.hubspot.vitals import Vitals
+from syncd.systems.mishaps import failure_of_exception
+
+BATCH: Final = 20
+"""Addresses asked for at once."""
+KEPT_EVENTS: Final = 20_000
+"""Events of entries kept for the streams that come after; an entry has at most 10,000."""
+FILE_BYTES: Final = 64 * 1024 * 1024
+"""More than an entry's file can have: the vendor says 5 MB."""
+FIRST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 5.0
+GONE: Final = frozenset({404, 410})
+
+
+SCOPES: Final = (
+    "developer.webhooks_journal.read",
+    "developer.webhooks_journal.subscriptions.read",
+    "developer.webhooks_journal.subscriptions.write",
+)
+"""What the app asks for on its own behalf."""
+
+
+def app_client(
+    settings: Settings, payer: Payer, world: World, vitals: Vitals, paths: Paths,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Client:  # fmt: skip
+    """A client that signs in as the app; its calls count against none of the account's limits."""
+
+    async def buy(grant: AppGrant, lane: Lane) -> Mapping[str, Any]:
+        return await client.sign_in(grant, paths.token(), lane)
+
+    app = settings.journal or AppGrant("", Secret(""), SCOPES)
+    client = Client(settings, payer, world, Auth(settings, world, buy, app=app), vitals, transport, kind="journal")
+    return client
+
+
+class PositionLostError(Exception):
+    """The journal does not know an offset (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    offset: str
+    published_at: int
+    events: Mapping[str, tuple[tuple[int, Mapping[str, Any]], ...]]
+    """By object, each with its place in the entry."""
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    url: str
+    offset: str
+
+
+class Files:
+    """Fetches what lies behind addresses that carry their own permission: our token is never sent there."""
+
+    def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._http: httpx.AsyncClient | None = None
+
+    async def open(self) -> None:
+        if self._http is None:
+            settings = self._settings
+            timeout = httpx.Timeout(settings.read_seconds, connect=settings.connect_seconds)
+            self._http = httpx.AsyncClient(
+                timeout=timeout, transport=self._transport, follow_redirects=False, trust_env=not settings.loopback
+            )
+
+    async def close(self) -> None:
+        http, self._http = self._http, None
+        if http is not None:
+            await http.aclose()
+
+    def allowed(self, url: str) -> bool:
+        """Encrypted anywhere; plain http only where the vendor itself is simulated on this machine."""
+        parts, base = urlsplit(url), urlsplit(self._settings.base_url)
+        if parts.username or parts.password or not parts.hostname:
+            return False
+        return parts.scheme == "https" or (parts.scheme, parts.netloc) == (base.scheme, base.netloc)
+
+    async def fetch(self, url: str) -> tuple[int, bytes]:
+        """Status and body. Raises :class:`VendorError`."""
+        if self._http is None:
+            raise AssertionError("open() comes first")
+        if not self.allowed(url):
+            host = urlsplit(url).hostname
+            raise VendorError(Failure(Remedy.ASK, "journal-address", f"an address at {host} is not fetched from"))
+        body = bytearray()
+        try:
+            async with (
+                asyncio.timeout(self._settings.connect_seconds + 2 * self._settings.read_seconds),
+                self._http.stream("GET", url, headers={"accept": "application/json"}) as reply,
+            ):
+                async for piece in reply.aiter_bytes():
+                    body += piece
+                    if len(body) > FILE_BYTES:
+                        told = f"a journal entry of more than {FILE_BYTES} bytes"
+                        raise VendorError(Failure(Remedy.ASK, "journal-too-large", told, reply.status_code))
+                return reply.status_code, bytes(body)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
+            raise VendorError(failure_of_exception(error)) from None
+
+
+class Pages:
+    def __init__(self, client: Client, files: Files, paths: Paths, world: World) -> None:
+        self._client = client
+        self._files = files
+        self._paths = paths
+        self._world = world
+        self._turn = asyncio.Lock()
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        """By the offset before."""
+        self._addresses: dict[str, Address] = {}
+        """By the offset before, as far as the last batch told."""
+        self._quiet: dict[str, tuple[float, int]] = {}
+        """Offsets with nothing behind them: until when that is believed, and when it was asked."""
+        self._wait = FIRST_WAIT
+        self.portal = 0
+        """The account whose events are read."""
+
+    async def latest(self, lane: Lane) -> str:
+        """The newest offset; empty for a journal in which nothing stands."""
+        address = _address((await self._ask("latest", lane)).get("one"))
+        return address.offset if address else ""
+
+    async def next(self, offset: str, lane: Lane) -> Entry | None:
+        """The entry behind an offset, the first one behind an empty offset, or ``None`` when there is none yet: then
+        :meth:`quiet` says more. Raises :class:`PositionLostError` and :class:`VendorError`."""
+        async with self._turn:
+            entry = self._entries.get(offset)
+            if entry is not None:
+                self._entries.move_to_end(offset)
+                return entry
+            until, _ = self._quiet.get(offset, (0.0, 0))
+            if self._world.clock.monotonic() < until:
+                return None
+            return await self._fetch(offset, lane)
+
+    def quiet(self, offset: str) -> tuple[float, int]:
+        """Seconds until asking again makes sense, and when (by our clock) nothing stood behind the offset."""
+        until, asked = self._quiet.get(offset, (0.0, 0))
+        return max(0.05, until - self._world.clock.monotonic()), asked
+
+    async def _fetch(self, offset: str, lane: Lane) -> Entry | None:
+        address = self._addresses.get(offset)
+        fresh = address is None
+        asked = self._world.clock.now_ms()
+        if address is None:
+            address = await self._look(offset, lane)
+        if address is None:
+            self._quiet = {offset: (self._world.clock.monotonic() + self._wait, asked)}
+            self._wait = min(self._wait * 1.5, LONGEST_WAIT)
+            return None
+        status, body = await self._files.fetch(address.url)
+        if status in {400, 403, *GONE} and not fresh:
+            # The address has had its time; the entry has not.
+            self._addresses.clear()
+            return await self._fetch(offset, lane)
+        if not 200 <= status <= 299:
+            self._addresses.clear()
+            raise VendorError(Failure(Remedy.RETRY, "journal-file", f"HTTP {status} for a journal entry", status))
+        entry = self._entry(address, body, status)
+        self._keep(offset, entry)
+        self._wait = FIRST_WAIT
+        return entry
+
+    async def _look(self, offset: str, lane: Lane) -> Address | None:
+        """The address behind an offset. Several are asked for at once; those behind it are kept."""
+        tail = f"batch/{quote(offset, safe='')}/next/{BATCH}" if offset else f"batch/earliest/{BATCH}"
+        found = [one for one in map(_address, (await self._ask(tail, lane, offset=offset))["many"]) if one]
+        self._addresses = {}
+        before = offset
+        for one in found:
+            self._addresses[before] = one
+            before = one.offset
+        return found[0] if found else None
+
+    async def _ask(self, tail: str, lane: Lane, *, offset: str = "") -> dict[str, Any]:
+        query = {"installPortalId": str(self.portal)} if self.portal else {}
+        try:
+            reply = await self._client.get(self._paths.journal(tail), query, lane)
+        except VendorError as error:
+            failure = error.failure
+            if offset and failure.status in {400, *GONE}:
+                # What was kept may be of before the loss; the journal begins elsewhere now.
+                self._entries.clear()
+                self._addresses.clear()
+                self._quiet.clear()
+                raise PositionLostError(failure.message) from None
+            raise VendorError(unavailable(failure)) from None
+        return {"one": reply.data, "many": listed(reply.data)}
+
+    def _entry(self, address: Address, body: bytes, status: int) -> Entry:
+        data = parse(body)
+        if not isinstance(data, Mapping) or not isinstance(data.get("journalEvents"), list):
+            raise VendorError(incomplete(status, body[:200], writes=False))
+        by_object: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}
+        for place, event in enumerate(data["journalEvents"]):
+            mine = isinstance(event, Mapping) and (not self.portal or event.get("portalId") in (None, self.portal))
+            if mine:
+                by_object.setdefault(object_of(event), []).append((place, event))
+        events = {name: tuple(told) for name, told in by_object.items()}
+        return Entry(address.offset, milliseconds(data.get("publishedAt")), events, len(data["journalEvents"]))
+
+    def _keep(self, offset: str, entry: Entry) -> None:
+        self._entries[offset] = entry
+        while len(self._entries) > 1 and sum(one.size for one in self._entries.values()) > KEPT_EVENTS:
+            self._entries.popitem(last=False)
+        while len(self._entries) > 4 * BATCH:
+            self._entries.popitem(last=False)
+
+
+def _address(told: Any) -> Address | None:
+    if not isinstance(told, Mapping):
+        return None
+    url, offset = told.get("url"), told.get("currentOffset")
+    return Address(url, offset) if isinstance(url, str) and isinstance(offset, str) and url and offset else None
+
+
+def unavailable(failure: Failure) -> Failure:
+    """The journal has a credential of its own: what refuses that says nothing of the account's other calls."""
+    if failure.remedy in (Remedy.STOP, Remedy.REFRESH, Remedy.GONE):
+        return Failure(Remedy.ASK, failure.code, f"the Webhooks Journal: {failure.message}", failure.status)
+    return failure
