@@ -12,7 +12,7 @@ from syncd.config.problems import meant
 from syncd.config.source import Source
 from syncd.model.delivery import Action
 from syncd.model.entity import Entity
-from syncd.model.mapping import Direction, ObjectMapping
+from syncd.model.mapping import ASSOCIATIONS, Direction, FieldMapping, ObjectMapping
 
 WEBHOOKS: Final[Mapping[str, bool]] = {
     "commercetools": False,
@@ -66,10 +66,11 @@ def _check_links(
 ) -> None:
     """Relations and references lead to objects that are mapped, and to the right entity."""
     links = [(one.field, one.object, (*key, "relations", one.field, "object")) for one in mapping.relations]
+    related = {one.read_path for one in mapping.relations}
     links += [
-        (one.field, one.references, (*key, "fields", one.field, "references"))
+        (one.field, one.references, (*key, *_place(one)))
         for one in mapping.fields
-        if one.references
+        if one.references and one.paths[0] not in related
     ]
     for name, thing, place in links:
         other = mapped.get((mapping.connection, thing))
@@ -84,6 +85,13 @@ def _check_links(
             )
         elif wanted and other.entity != wanted:
             source.add(place, f"{other.name} holds {other.entity}, but the field refers to {wanted}", thing)
+
+
+def _place(field: FieldMapping) -> tuple[str, str, str]:
+    """Where the file says what a reference refers to."""
+    if field.paths[0].startswith(ASSOCIATIONS):
+        return "relations", field.field, "object"
+    return "fields", field.field, "references"
 
 
 def _check_writing(source: Source, mapping: ObjectMapping, key: Key, entity: Entity) -> None:

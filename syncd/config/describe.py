@@ -14,7 +14,7 @@ from syncd.config.rules import duration_text
 from syncd.config.sections import keys_of
 from syncd.config.source import Source
 from syncd.model.entity import Entity, FieldDefinition
-from syncd.model.mapping import ChildMapping, FieldMapping, ObjectMapping
+from syncd.model.mapping import ChildMapping, FieldMapping, ObjectMapping, RelationMapping
 
 DEFAULT: Final = "default"
 STANDARD: Final = "standard"
@@ -108,10 +108,13 @@ def _mapping(source: Source, mapping: ObjectMapping, *, shipped: bool) -> Iterat
     yield line(("capture", "poll"), _text(capture.poll_seconds or False, span=bool(capture.poll_seconds)))
     yield line(("capture", "overlap"), _text(capture.overlap_seconds, span=True))
     yield line(("capture", "hydrate"), _text(capture.hydrate))
+    written = {one.read_path for one in mapping.relations}
+    read = {one.paths[0] for one in mapping.fields}
     for field in mapping.fields:
-        yield line(("fields", field.field), _field(field))
+        if field.paths[0] not in written:
+            yield line(("fields", field.field), _field(field))
     for relation in mapping.relations:
-        yield line(("relations", relation.field), _table({"object": relation.object, "type_id": relation.type_id}))
+        yield line(("relations", relation.field), _relation(relation, both=relation.read_path in read))
     for child in mapping.children:
         yield line(("children", child.field), _child(child))
 
@@ -130,6 +133,16 @@ def _field(field: FieldMapping) -> str:
     if field.references:
         parts["references"] = field.references
     return _table(parts)
+
+
+def _relation(relation: RelationMapping, *, both: bool) -> str:
+    parts: dict[str, Any] = {"object": relation.object}
+    parts |= {
+        name: value
+        for name in ("type_id", "path", "category")
+        if (value := getattr(relation, name)) or name == "type_id"
+    }
+    return _table(parts | ({"direction": "both"} if both else {}))
 
 
 def _lens(lens: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from syncd.config.models import DAY, HOUR
 from syncd.config.rules import Between, Duration, OneOf, Words
@@ -49,12 +49,19 @@ class FieldMappingDocument:
     """For a reference: the object of the same connection whose id the path holds."""
 
 
+VENDORS_OWN: Final = "HUBSPOT_DEFINED"
+"""Category of the association types that the vendor itself defines."""
+
+
 @dataclass(frozen=True, slots=True)
 class RelationDocument:
     object: str = ""
     type_id: Annotated[int, Between(1, 1_000_000_000)] = 0
     path: str = ""
     """The reference field, where the vendor keeps associations as fields."""
+    category: Annotated[str, OneOf((VENDORS_OWN, "USER_DEFINED", "INTEGRATOR_DEFINED"))] = VENDORS_OWN
+    """Whose type it is; ``USER_DEFINED`` is a label that the account made."""
+    direction: Annotated[str, OneOf(tuple(one.value for one in Direction))] = "write"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from syncd.config.problems import meant
 from syncd.model.lens import (
     AmountIn,
+    Associated,
     CentMoney,
     Choice,
     FirstOf,
@@ -127,6 +128,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "prefixed": _Kind(lambda a, _: Prefixed(_text(a, "prefix")), _WORDS, frozenset({"prefix"})),
     "reference_key": _Kind(lambda a, _: ReferenceKey(_text(a, "type_id")), _LINKS, frozenset({"type_id"})),
     "reference_id": _Kind(lambda a, _: ReferenceId(_text(a, "type_id")), _LINKS, frozenset({"type_id"})),
+    "associated": _Kind(lambda _a, _k: Associated(), frozenset({FieldType.REFERENCE}), read_only=True),
     "items": _Kind(lambda _, kind: Plain(kind), _ITEMS, read_only=True),
     "line_items": _Kind(lambda a, _: LineItems(_locales(a)), _ITEMS, frozenset({"locales"}), read_only=True),
     "rows": _Kind(lambda a, _: _rows(a), _ITEMS, frozenset({"key", *ITEM_FIELDS.keys()})),

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from syncd.config.checks import check_mappings
-from syncd.config.documents import ChildDocument, FieldMappingDocument, MappingDocument
+from syncd.config.documents import (
+    VENDORS_OWN,
+    ChildDocument,
+    FieldMappingDocument,
+    MappingDocument,
+    RelationDocument,
+)
 from syncd.config.lenses import ITEM_FIELDS, Chosen, LensProblem, build_lens
 from syncd.config.lines import Key
 from syncd.config.models import BigcommerceSettings, ConnectionSettings, HubspotSettings
@@ -17,6 +23,7 @@ from syncd.config.sections import read_section
 from syncd.config.source import Source
 from syncd.model.delivery import Action
 from syncd.model.entity import Entity
+from syncd.model.lens import Associated
 from syncd.model.mapping import (
     Capture,
     ChildMapping,
@@ -140,17 +147,21 @@ class _Builder:
 
     def build(self, document: MappingDocument) -> ObjectMapping:
         types = {name: one.type for name, one in self.entity.fields.items()}
+        related = tuple(self.relations(document))
         return ObjectMapping(
             entity=self.entity.name,
             connection=self.connection.name,
             object=document.object,
-            fields=tuple(self.fields(document.fields, types, (*self.key, "fields"), self._own("fields"))),
+            fields=(
+                *self.fields(document.fields, types, (*self.key, "fields"), self._own("fields")),
+                *_read(related),
+            ),
             key_path=document.key_path,
             constants=self.constants(document.constants),
             write=frozenset(Action(one) for one in document.write),
             create_when=document.create_when,
             convert=ConvertWhen(document.convert),
-            relations=tuple(self.relations(document)),
+            relations=tuple(one for one, direction in related if direction is not Direction.READ),
             children=tuple(self.children(document)),
             capture=Capture(
                 poll_seconds=document.capture.poll,
@@ -245,7 +256,7 @@ class _Builder:
                 )
         return dict(constants)
 
-    def relations(self, document: MappingDocument) -> Iterator[RelationMapping]:
+    def relations(self, document: MappingDocument) -> Iterator[tuple[RelationMapping, Direction]]:
         for name, one in document.relations.items():
             key = (*self.key, "relations", name)
             if self._skipped(name, self._own("relations")):
@@ -257,7 +268,17 @@ class _Builder:
             elif not one.object or not (one.type_id or one.path):
                 self.source.lacks(key, 'needs object = "..." and type_id = ... (or path = "...", the reference field)')
             else:
-                yield RelationMapping(name, one.object, one.type_id, one.path)
+                yield self.relation(name, one, key)
+
+    def relation(self, name: str, one: RelationDocument, key: Key) -> tuple[RelationMapping, Direction]:
+        direction = Direction(one.direction)
+        if direction is not Direction.WRITE and not one.type_id:
+            self.source.add(
+                (*key, "direction"), f"only an association with a type_id is read; map {one.path} under fields instead"
+            )
+            direction = Direction.WRITE
+        category = "" if one.category == VENDORS_OWN else one.category
+        return RelationMapping(name, one.object, one.type_id, one.path, category), direction
 
     def children(self, document: MappingDocument) -> Iterator[ChildMapping]:
         for name, one in document.children.items():
@@ -278,6 +299,13 @@ class _Builder:
         written = own.get("fields", {}) if isinstance(own, dict) else {}
         fields = self.fields(document.fields, ITEM_FIELDS, (*key, "fields"), written, items=True)
         return ChildMapping(name, document.object, tuple(fields), document.type_id, document.path)
+
+
+def _read(related: Iterable[tuple[RelationMapping, Direction]]) -> Iterator[FieldMapping]:
+    """Relations that are read, as fields."""
+    for one, direction in related:
+        if direction is not Direction.WRITE:
+            yield FieldMapping(one.field, (one.read_path,), Associated(), Direction.READ, one.object)
 
 
 def _is_plain(value: Any) -> bool:

@@ -220,6 +220,10 @@ class HubspotSettings(ConnectionSettings):
     """The account's own currency: meant where a record holds an amount and names no currency."""
     webhook_url: Annotated[str, Url()] = ""
     """The target address configured at HubSpot. Empty: ``<intake.public_url>/v1/webhooks/<connection>``."""
+    api_version: Annotated[str, OneOf(("v3", "2026-03", "2026-09"))] = "2026-03"
+    """Of the vendor's API. ``v3`` (with v4 for associations) ends in 2027; ``2026-09`` enforces validation rules."""
+    graphql: bool = False
+    """Read objects together with their associations by GraphQL, where the account has it."""
 
     @property
     def currency(self) -> str:

@@ -84,7 +84,7 @@ def plan(
             if parent is None and creates(relation.object):
                 return Blocked(delivery, str(parent_id))
             continue
-        relations.append(RelationWrite(relation.object, parent.external_id, relation.type_id, path=relation.path))
+        relations.append(_relate(relation, parent))
         relations.extend(_former(relation, link, parent, link_of))
     try:
         values = _values(mapping, record, diff, link_of)
@@ -109,7 +109,13 @@ def _former(relation: RelationMapping, link: Link | None, parent: Link, link_of:
     former = link_of(str(before), relation.object) if before else None
     if former is None or former.external_id == parent.external_id:
         return []
-    return [RelationWrite(relation.object, former.external_id, relation.type_id, remove=True, path=relation.path)]
+    return [_relate(relation, former, remove=True)]
+
+
+def _relate(relation: RelationMapping, target: Link, *, remove: bool = False) -> RelationWrite:
+    return RelationWrite(
+        relation.object, target.external_id, relation.type_id, remove, relation.path, relation.category
+    )
 
 
 def _values(mapping: ObjectMapping, record: Record, diff: Diff, link_of: LinkOf) -> dict[str, Raw]:

@@ -243,6 +243,22 @@ class ReferenceId:
 
 
 @dataclass(frozen=True, slots=True)
+class Associated:
+    """The ids of associated objects, as a reference to one of them: of several the oldest, which has the lowest id."""
+
+    name: str = "associated"
+
+    def decode(self, *raw: Raw) -> Value:
+        ids = raw[0] or []
+        if not isinstance(ids, list | tuple) or not all(isinstance(one, str) for one in ids):
+            raise LensError("association: expected a list of ids")
+        return min(ids, key=lambda one: (len(one), one), default=None)
+
+    def encode(self, value: Value) -> tuple[Raw, ...]:
+        return ([] if value is None else [value],)
+
+
+@dataclass(frozen=True, slots=True)
 class FirstOf:
     """The first of several paths that has a value. Read only."""
 

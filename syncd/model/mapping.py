@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from syncd.model.delivery import Action
 from syncd.model.entity import Entity
 from syncd.model.lens import Lens, LensError, Plain, Raw, Stringly
 from syncd.model.value import Fields, InvalidValueError, Value, canonical
+
+ASSOCIATIONS: Final = "associations."
+"""How the paths begin that are read from a vendor's associations rather than from its fields."""
 
 
 class Direction(StrEnum):
@@ -52,6 +55,13 @@ class RelationMapping:
     """The vendor's association type, from this object to that one; 0 where associations have none."""
     path: str = ""
     """The reference field, for a vendor that keeps associations as fields; empty: the one that leads there."""
+    category: str = ""
+    """Whose type it is, where the vendor's users define some of their own; empty: the vendor's."""
+
+    @property
+    def read_path(self) -> str:
+        """Where a snapshot holds the ids of what is associated so: ``associations.contacts.3``."""
+        return f"{ASSOCIATIONS}{self.object}.{f'{self.category}:' if self.category else ''}{self.type_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,8 @@ def _hubspot(
         app_id=connection.app_id,
         developer_key=secrets.get("developer_key"),
         base_url=connection.base_url,
+        api_version=connection.api_version,
+        graphql=connection.graphql,
         time_zone=connection.time_zone,
         read_seconds=connection.timeout,
     )

@@ -67,6 +67,8 @@ class RelationWrite:
     remove: bool = False
     path: str = ""
     """The reference field, where the vendor keeps associations as fields."""
+    category: str = ""
+    """See :attr:`~syncd.model.mapping.RelationMapping.category`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,13 +81,13 @@ def test_every_problem_has_its_line():
         ('[[mappings]]\nobject = "contacts"', 'mappings[0]: needs connection = "..." and object = "..."'),
         ('[[mappings]]\nconnection = "crmm"\nobject = "contacts"',
          "mappings[0].connection: there is no such connection; did you mean crm? (given: 'crmm')"),
-        ('[[mappings]]\nconnection = "crm"\nobject = "companies"',
+        ('[[mappings]]\nconnection = "crm"\nobject = "leads"',
          ("mappings[0]: needs an entity; known: campaign, campaign_member, cart, channel, company, customer, lead, order, "
          "price, price_list, price_tier, product, quote, role, role_grant, ticket, user")),
-        ('[[mappings]]\nconnection = "crm"\nobject = "companies"\nentity = "custmer"',
+        ('[[mappings]]\nconnection = "crm"\nobject = "leads"\nentity = "custmer"',
          "mappings[0].entity: there is no such entity; did you mean customer? (given: 'custmer')"),
         ('[[mappings]]\nconnection = "crm"\nobject = "contacts"\nfields.fax = "fax"',
-         ("mappings[0].fields.fax: customer has no such field; known: company, credit_limit, customer_number, email, "
+         ("mappings[0].fields.fax: customer has no such field; known: company, credit_limit, customer_number, email, employer, "
          "first_name, last_name, phone, price_tier (given: 'fax')")),
         ('[[mappings]]\nconnection = "crm"\nobject = "contacts"\nfields.phone = "email"',
          "mappings[0].fields: 2 fields write to the path email (given: 'email')"),

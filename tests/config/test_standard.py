@@ -169,12 +169,12 @@ def test_leaving_out_what_others_lean_on_is_told():
 def test_a_whole_mapping_of_an_own_entity():
     text = (
         '[entities.company]\nidentity = ["domain"]\nfields.name = "text"\nfields.domain = "text"\n'
-        'fields.budget = "money"\n[[mappings]]\nconnection = "crm"\nobject = "companies"\nentity = "company"\n'
+        'fields.budget = "money"\n[[mappings]]\nconnection = "crm"\nobject = "2-77"\nentity = "company"\n'
         'key_path = "syncd_external_id"\nwrite = ["create", "update"]\ncapture = { poll = "1h" }\n'
         'fields.name = "name"\nfields.domain = { path = "domain", direction = "read" }\n'
         'fields.budget = { path = "budget", lens = "money" }\n'
     )
-    company = mapping("crm.companies", text)
+    company = mapping("crm.2-77", text)
     assert fields(company)["budget"] == ("budget", "budget_currency")
     assert company.fields[1].direction is Direction.READ
 

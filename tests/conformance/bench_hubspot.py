@@ -15,13 +15,28 @@ from syncd.runtime.secret import Secret
 from syncd.sandbox.hubspot import HubspotSandbox
 from syncd.sandbox.server import Sandbox
 from syncd.systems.contract import Severity, System
+from syncd.systems.hubspot.associations import VENDORS_OWN
 from syncd.systems.hubspot.settings import Settings
 from syncd.systems.hubspot.system import HubSpot
+from syncd.systems.hubspot.values import wire
 from tests.conformance.bench import Bench, FreePayer
 from tests.conformance.ears import Ear, Inbox, WebhookEar
 from tests.conformance.subject import Shape, Subject
 
 KEY = "syncd_external_id"
+OWN_TYPE = "2-45000001"
+MACHINE = {
+    "name": "machine",
+    "labels": {"singular": "Machine", "plural": "Machines"},
+    "primaryDisplayProperty": "serial",
+    "requiredProperties": ["serial"],
+    "associatedObjects": ["CONTACT"],
+    "properties": [
+        {"name": "serial", "label": "Serial", "type": "string", "fieldType": "text"},
+        {"name": "hours", "label": "Hours", "type": "number", "fieldType": "number"},
+    ],
+}
+"""An object type that the account's administrator defined."""
 SECRET = "an-app-client-secret"
 CONFIGURATION = loads(
     """
@@ -40,6 +55,40 @@ object = "orders"
 fields.number.direction = "both"
 fields.total.direction = "both"
 fields.state.direction = "both"
+relations.customer.direction = "both"
+[[mappings]]
+connection = "crm"
+object = "companies"
+enabled = true
+[[mappings]]
+connection = "crm"
+object = "products"
+enabled = true
+[[mappings]]
+connection = "crm"
+object = "tickets"
+enabled = true
+[[mappings]]
+connection = "crm"
+object = "quotes"
+enabled = true
+[entities.machine]
+identity = ["serial"]
+title = ["serial"]
+[entities.machine.fields]
+serial = "text"
+hours = "integer"
+note = "text"
+customer = { type = "reference", entity = "customer" }
+[[mappings]]
+connection = "crm"
+object = "2-45000001"
+entity = "machine"
+key_path = "syncd_external_id"
+write = ["create", "update", "delete"]
+capture = { webhook = true, poll = "5m" }
+fields = { serial = "serial", hours = "hours", note = "note" }
+relations.customer = { object = "contacts", type_id = 1, category = "USER_DEFINED", direction = "both" }
 """,
     environ={},
 )
@@ -72,6 +121,34 @@ SUBJECTS = (
         "orders",
         lambda n: {"number": f"O-{n}", "total": euros("19.98"), "state": "Open"},
         change={"state": "Complete"}, clear="state", parents={"customer": "contacts"}, restores=True,
+        bad={"hs_total_price": "much"},
+    ),
+    Subject(
+        "companies",
+        lambda n: {
+            "name": f"Engines {n}", "company_number": f"C-{n}", "domain": f"c{n}.example", "phone": f"+4922{n:06}",
+            "credit_limit": euros("420.00"), "price_tier": "gold",
+        },
+        change={"name": "Looms", "price_tier": "silver"}, clear="phone", bad={"credit_limit": "much"}, restores=True,
+    ),
+    Subject(
+        "products",
+        lambda n: {"sku": f"A-{n}", "name": "Lamp", "description": "warm", "price": euros("9.99")},
+        change={"name": "Lantern", "price": euros("8.50")}, clear="description", bad={"price": "much"}, restores=True,
+    ),
+    Subject(
+        "tickets",
+        lambda n: {"subject": f"It broke ({n})", "description": "in two", "status": "new", "priority": "low"},
+        change={"status": "closed", "priority": "urgent"}, clear="description", bad={"hs_ticket_priority": "NEVER"},
+        parents={"customer": "contacts"}, restores=True,
+    ),
+    Subject("quotes", lambda n: {"state": "DRAFT"}, change={"state": "APPROVED"}, parents={"customer": "contacts"},
+            restores=True),
+    Subject(
+        OWN_TYPE,
+        lambda n: {"serial": f"M-{n}", "hours": n, "note": "new"},
+        change={"hours": 1_000_000}, clear="note", bad={"hours": "many"}, parents={"customer": "contacts"},
+        restores=True,
     ),
 )  # fmt: skip
 
@@ -82,6 +159,7 @@ class HubspotBench(Bench):
     subjects = SUBJECTS
     tokens_expire = False
     version: ClassVar[str] = "2026-03"
+    """Of the vendor's API; see :class:`OlderBench`."""
 
     @classmethod
     def blank(cls) -> System:
@@ -101,6 +179,7 @@ class HubspotBench(Bench):
         self.sandbox = Sandbox(seed=7, clock=self.clock)
         self.vendor = self.sandbox.add(HubspotSandbox, search_delay=(0.0, 0.0))
         await self.sandbox.open()
+        self.vendor.people.act({"op": "define", "definition": MACHINE})
         self.inbox = await Inbox().open()
         settings = self._settings(
             access_token=Secret(self.vendor.token), base_url=self.sandbox.url("hubspot"), public_url=self.inbox.url
@@ -125,11 +204,19 @@ class HubspotBench(Bench):
         return self.vendor.people.act({"op": op, "object": shape.name, **more})
 
     async def make(self, shape: Shape, fields: Fields, links: Mapping[str, Link]) -> str:
-        write = shape.create(self.number(), fields, links)
-        return str(self._act("create", shape, values=dict(write.values)))
+        if shape.name == "quotes":
+            id_ = str(self._act("create", shape, values={"hs_title": "An offer", "hs_status": fields["state"]}))
+            ties = [(link.object, link.external_id, 69, "HUBSPOT_DEFINED") for link in links.values()]
+        else:
+            write = shape.create(self.number(), fields, links)
+            id_ = str(self._act("create", shape, values=wire(write.values)))
+            ties = [(one.object, one.external_id, one.type_id, one.category or VENDORS_OWN) for one in write.relations]
+        for object_, to, type_id, category in ties:
+            self._act("associate", shape, id=id_, to_object=object_, to=to, type_id=type_id, category=category)
+        return id_
 
     async def edit(self, shape: Shape, external_id: str, fields: Fields) -> None:
-        values = shape.raw(fields)
+        values = {"hs_status": fields["state"]} if shape.name == "quotes" else wire(shape.raw(fields))
         self._act("edit", shape, id=external_id, values=values)
 
     async def remove(self, shape: Shape, external_id: str) -> None:
@@ -152,13 +239,20 @@ class HubspotBench(Bench):
         self._act("restore_property", shape, name=path)
 
     def living(self, shape: Shape, key: str) -> int:
-        rows = self.vendor.objects()[shape.name]
+        rows = self.vendor.objects()[self.vendor.account.kinds.of(shape.name).name]
         return sum(1 for one in rows if not one["archived"] and one["properties"].get(KEY) == key)
 
     async def ear(self, shape: Shape, channel: Channel) -> Ear:
         if channel is Channel.WEBHOOK:
             return WebhookEar(self.system, shape.mapping, self.inbox, self.clock.now_ms)
         return await super().ear(shape, channel)
+
+
+class OlderBench(HubspotBench):
+    """v3, and v4 for associations: supported until 2027."""
+
+    title = "HubSpot, v3"
+    version = "v3"
 
 
 BENCH = HubspotBench
@@ -169,5 +263,11 @@ def _all_news() -> list[str]:
     told = [f"{one}.{word}" for one in ("contact", "deal") for word in words]
     told += ["contact.privacyDeletion", "contact.propertyChange:firstname", "contact.propertyChange:credit_limit"]
     told += ["deal.propertyChange:amount", "deal.propertyChange:dealstage"]
-    told += [f"object.{word}@0-123" for word in words]
-    return [*told, "object.propertyChange:hs_external_order_status@0-123"]
+    changes = {
+        "0-123": "hs_external_order_status", "0-2": "price_tier", "0-7": "price", "0-5": "hs_pipeline_stage",
+        "0-14": "hs_status", OWN_TYPE: "hours",
+    }  # fmt: skip
+    for type_id, name in changes.items():
+        told += [f"object.{word}@{type_id}" for word in words]
+        told.append(f"object.propertyChange:{name}@{type_id}")
+    return told

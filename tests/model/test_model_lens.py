@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from syncd.model.lens import (
     AmountIn,
+    Associated,
     CentMoney,
     Choice,
     FirstOf,
@@ -59,6 +60,7 @@ LENSES = [
     pytest.param(Prefixed("Abandoned Cart: "), TEXTS, id="prefixed"),
     pytest.param(ReferenceKey("customer-group"), TEXTS, id="reference-key"),
     pytest.param(ReferenceId("customer"), TEXTS, id="reference-id"),
+    pytest.param(Associated(), TEXTS, id="associated"),
     pytest.param(Rows(), items(st.fixed_dictionaries({"key": TEXTS})), id="rows-of-texts"),
     pytest.param(
         Rows("key", {"quantity": "amount"}),

@@ -136,8 +136,6 @@ def _archive(call: Call, kind: Kind, id_: str) -> Answer:
 
 
 def _merge(call: Call, kind: Kind) -> Answer:
-    if not kind.merges:
-        raise validation(f"Merging is not supported for objects of type {kind.legacy}")
     primary, other = required(call.body(), "primaryObjectId", "objectIdToMerge")
     return 200, View(call, kind).show_all(merge(call.account, kind, primary, other, call.source))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from syncd.sandbox.hubspot.account import Account
 from syncd.sandbox.hubspot.call import Answer, Call
 from syncd.sandbox.hubspot.catalog import group_of
 from syncd.sandbox.hubspot.errors import ApiError, missing_fields, not_found, validation
@@ -23,7 +24,7 @@ def schemas(call: Call) -> Answer:
             return 200, {"results": [_schema(call, kind) for kind in shown]}
         case "POST", []:
             _may_define(call)
-            return 201, _schema(call, _define(call, call.body()))
+            return 201, _schema(call, define(call.account, call.body()))
         case "GET", [name]:
             kind = call.account.kinds.of(name)
             call.may((*kind.schema_read_scopes(), *(READ if kind.own else ())))
@@ -50,8 +51,8 @@ def _own(call: Call, name: str) -> Kind:
     return kind
 
 
-def _define(call: Call, body: Mapping[str, Any]) -> Kind:
-    account = call.account
+def define(account: Account, body: Mapping[str, Any]) -> Kind:
+    """A new object type, its properties and associations. Raises :class:`ApiError`, and then leaves nothing behind."""
     (name,) = required(body, "name")
     labels = mapping(body.get("labels") or {}, "labels")
     absent = [one for one in ("labels", "properties", "requiredProperties") if body.get(one) is None]
@@ -65,9 +66,8 @@ def _define(call: Call, body: Mapping[str, Any]) -> Kind:
     if strange:
         raise validation(f"Properties {strange} are not defined by the schema", context={"properties": strange})
     targets = [account.kinds.of(one) for one in texts(body.get("associatedObjects"), "associatedObjects")]
-    number = account.dice.randrange(10**6, 10**8)
     kind = account.kinds.define(
-        name, number, optional(labels, "singular") or name, optional(labels, "plural") or name, wanted, shown
+        name, optional(labels, "singular") or name, optional(labels, "plural") or name, wanted, shown
     )
     account.properties.open(kind)
     group = group_of(kind.name)[0]

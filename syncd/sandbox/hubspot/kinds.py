@@ -148,6 +148,7 @@ KINDS = (CONTACTS, COMPANIES, DEALS, TICKETS, PRODUCTS, LINE_ITEMS, QUOTES, ORDE
 """What the vendor itself defines."""
 
 _OWN_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,249}")
+_FIRST_OWN = 45_000_000
 MAX_OWN = 10
 """Object types an account may define."""
 
@@ -159,6 +160,7 @@ class Kinds:
         self._portal = portal_id
         self._all: dict[str, Kind] = {}
         self._names: dict[str, Kind] = {}
+        self._last = _FIRST_OWN
         for kind in KINDS:
             self._add(kind, kind.type_id, kind.name, kind.singular, kind.legacy)
 
@@ -182,7 +184,7 @@ class Kinds:
     def own(self) -> list[Kind]:
         return [kind for kind in self if kind.own]
 
-    def define(self, name: str, number: int, singular: str, plural: str, required: tuple[str, ...], shown: str) -> Kind:
+    def define(self, name: str, singular: str, plural: str, required: tuple[str, ...], shown: str) -> Kind:
         """A new object type of the account's own. Raises :class:`ApiError`."""
         full = f"p{self._portal}_{name}".lower()
         if not _OWN_NAME.fullmatch(name):
@@ -191,8 +193,9 @@ class Kinds:
             raise validation(f"An object type with the name {name} already exists", context={"name": [name]})
         if len(self.own()) >= MAX_OWN:
             raise validation(f"Portal {self._portal} has reached its limit of {MAX_OWN} custom object types")
+        self._last += 1
         kind = Kind(
-            f"2-{number}",
+            f"2-{self._last}",
             full,
             name,
             full,

@@ -18,6 +18,8 @@ def merge(account: Account, kind: Kind, primary_id: str, other_id: str, who: Sou
     With the account's ``merge_makes_new`` the survivor has a new id. Either way reads by an absorbed id lead to
     the survivor, while association reads by it come back empty.
     """
+    if not kind.merges:
+        raise validation(f"Merging is not supported for objects of type {kind.legacy}")
     primary, other = account.need(kind, primary_id), account.need(kind, other_id)
     if primary is other:
         raise validation("Cannot merge an object with itself")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncd.sandbox.hubspot.account import Account, Claims
+from syncd.sandbox.hubspot.api_schemas import define
 from syncd.sandbox.hubspot.errors import ApiError
 from syncd.sandbox.hubspot.kinds import Kind
 from syncd.sandbox.hubspot.merging import merge
@@ -64,6 +65,7 @@ class People:
             "associate": self._associate,
             "dissociate": self._dissociate,
             "create_label": self._label,
+            "define": lambda deed: define(self._account, deed["definition"]).type_id,
             "create_property": lambda deed: self.create_property(self._kind(deed), deed["definition"]),
             "archive_property": lambda deed: self.archive_property(self._kind(deed), str(deed["name"])),
             "restore_property": lambda deed: self.restore_property(self._kind(deed), str(deed["name"])),

@@ -3,7 +3,7 @@ end is simply tried again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -11,12 +11,16 @@ from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
 from syncd.systems.contract import OutOfBudgetError, VendorError
 from syncd.systems.hubspot.client import Client
-from syncd.systems.hubspot.errors import SPLITTABLE, failure_of_item, no_verdict, read_error
+from syncd.systems.hubspot.errors import SPLITTABLE, failure_of_item, incomplete, no_verdict, read_error
 from syncd.systems.hubspot.objects import listed
 from syncd.systems.hubspot.settings import ASSOCIATION_BATCH, Paths
 from syncd.systems.mishaps import out_of_budget
 
 Pair = tuple[str, str]
+Label = tuple[str, int]
+"""Category and type id."""
+
+VENDORS_OWN: Final = "HUBSPOT_DEFINED"
 
 _IDEMPOTENT: Final = frozenset({Remedy.LOOK, Remedy.GONE, Remedy.LINK})
 
@@ -28,6 +32,8 @@ class Tie:
     from_id: str
     to_id: str
     type_id: int
+    category: str = ""
+    """Empty: the vendor's own."""
 
     @property
     def pair(self) -> Pair:
@@ -37,7 +43,7 @@ class Tie:
         return {
             "from": {"id": self.from_id},
             "to": {"id": self.to_id},
-            "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": self.type_id}],
+            "types": [{"associationCategory": self.category or VENDORS_OWN, "associationTypeId": self.type_id}],
         }
 
 
@@ -68,25 +74,36 @@ async def associate(
 
 async def tied(
     client: Client, paths: Paths, from_: str, to: str, ids: Sequence[str], lane: Lane
-) -> dict[str, list[str]]:
-    """Ids of what hangs on each object. Raises :class:`VendorError` and :class:`OutOfBudgetError`."""
+) -> dict[str, dict[str, frozenset[Label]]]:
+    """What hangs on each object, and how. Raises :class:`VendorError` and :class:`OutOfBudgetError`."""
     path = paths.associations(from_, to, "batch/read")
-    found: dict[str, list[str]] = {one: [] for one in ids}
+    found: dict[str, dict[str, frozenset[Label]]] = {one: {} for one in ids}
     waiting: list[dict[str, str]] = [{"id": one} for one in dict.fromkeys(ids)]
     while waiting:
         part, waiting = waiting[:ASSOCIATION_BATCH], waiting[ASSOCIATION_BATCH:]
         reply = await client.post(path, {"inputs": part}, lane)
+        if not isinstance(reply.data, Mapping) or not isinstance(reply.data.get("results"), list):
+            raise VendorError(incomplete(reply.status, reply.body, writes=False))
         for error in listed(reply.data, "errors"):
             failure = failure_of_item(error)
             if failure.remedy is not Remedy.GONE:
                 raise VendorError(failure)  # Anything but "there is none" leaves the question open.
         for result in listed(reply.data):
             source = str((result.get("from") or {}).get("id"))
-            found.setdefault(source, []).extend(str(one.get("toObjectId")) for one in listed(result, "to"))
+            found.setdefault(source, {}).update(
+                (str(one.get("toObjectId")), frozenset(_labels(one))) for one in listed(result, "to")
+            )
             after = ((result.get("paging") or {}).get("next") or {}).get("after")
             if after:
                 waiting.append({"id": source, "after": str(after)})
     return found
+
+
+def _labels(row: Mapping[str, Any]) -> Iterator[Label]:
+    for one in listed(row, "associationTypes"):
+        type_id = one.get("typeId", one.get("associationTypeId"))
+        if isinstance(type_id, int):
+            yield str(one.get("category") or one.get("associationCategory") or VENDORS_OWN), type_id
 
 
 def repeatable(failure: Failure) -> Failure:

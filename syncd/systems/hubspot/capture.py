@@ -20,9 +20,10 @@ from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.systems.contract import Page, VendorError
-from syncd.systems.hubspot.objects import listed, modified_property
+from syncd.systems.hubspot.objects import listed, modified_property, properties_of
 from syncd.systems.hubspot.pipelines import Pipelines
 from syncd.systems.hubspot.read import milliseconds, snapshot
+from syncd.systems.hubspot.relations import Relations
 from syncd.systems.hubspot.sdk import SEARCH, Sdk
 from syncd.systems.hubspot.settings import SEARCH_PAGE
 from syncd.systems.hubspot.vitals import Vitals
@@ -101,7 +102,8 @@ def step(
 
 
 class Capture:
-    def __init__(self, sdk: Sdk, world: World, vitals: Vitals, pipelines: Pipelines) -> None:
+    def __init__(self, sdk: Sdk, world: World, vitals: Vitals, pipelines: Pipelines, relations: Relations) -> None:
+        self._relations = relations
         self._sdk = sdk
         self._world = world
         self._vitals = vitals
@@ -112,7 +114,7 @@ class Capture:
         place = parse_cursor(cursor) if cursor else Cursor(self._now_ms())
         aliases = await self._pipelines.aliases(mapping, lane)
         stamp = modified_property(mapping.object)
-        body = question(stamp, mapping.paths(), place, overlap)
+        body = question(stamp, properties_of(mapping), place, overlap)
         data = await self._sdk.call(SEARCH, mapping.object, public_object_search_request=body, lane=lane, kind="search")
         if not isinstance(data, Mapping) or not isinstance(data.get("results"), list):
             raise VendorError(Failure(Remedy.RETRY, "unreadable-reply", "the search answered without results", 200))
@@ -121,7 +123,8 @@ class Capture:
         onward, more = step(place, stamps, [int(shot.external_id) for shot in shots], overlap, self._now_ms())
         if more and onward == place:
             raise VendorError(Failure(Remedy.RETRY, "no-progress", "the search repeats itself", 200))
-        return Page(shots, onward.text(), more)
+        filled = await self._relations.filled(mapping, {shot.external_id: shot for shot in shots}, lane)
+        return Page([filled[shot.external_id] for shot in shots], onward.text(), more)
 
     def _now_ms(self) -> int:
         """The vendor's time, as far as its replies have told it."""

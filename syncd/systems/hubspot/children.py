@@ -20,8 +20,9 @@ from syncd.systems.contract import ChildrenWrite, ChildWrite, OutOfBudgetError, 
 from syncd.systems.hubspot.associations import Tie, associate, repeatable, tied
 from syncd.systems.hubspot.batch import Done, Input, waves, write_objects
 from syncd.systems.hubspot.client import Client
+from syncd.systems.hubspot.deletions import archive
 from syncd.systems.hubspot.errors import no_verdict
-from syncd.systems.hubspot.objects import listed
+from syncd.systems.hubspot.read import chunks, read_batch
 from syncd.systems.hubspot.settings import BATCH, Paths
 from syncd.systems.hubspot.values import wire
 from syncd.systems.mishaps import out_of_budget
@@ -147,11 +148,9 @@ async def _keys(
 ) -> dict[str, str]:
     """Our keys of objects, by their ids. Raises as calls do."""
     keys: dict[str, str] = {}
-    for start in range(0, len(ids), BATCH):
-        inputs = [{"id": one} for one in ids[start : start + BATCH]]
-        body = {"inputs": inputs, "properties": [key_path], "propertiesWithHistory": []}
-        reply = await client.post(paths.objects(object_, "batch/read"), body, lane)
-        for one in listed(reply.data):
+    for part in chunks(ids, BATCH):
+        results, _ = await read_batch(client, paths.objects(object_, "batch/read"), part, [key_path], lane)
+        for one in results:
             properties = one.get("properties")
             keys[str(one.get("id"))] = str((properties if isinstance(properties, Mapping) else {}).get(key_path) or "")
     return keys
@@ -168,20 +167,7 @@ async def _remove(
     doomed = [(parent, external_id) for parent, part in pairs for external_id in part.remove.values()]
     doomed += strays
     ids = list(dict.fromkeys(external_id for _, external_id in doomed))
-    for start in range(0, len(ids), BATCH):
-        failures = await archive(client, paths, object_, ids[start : start + BATCH], lane)
-        for parent, external_id in doomed:
-            if external_id in failures:
-                parent.fail(repeatable(failures[external_id]))
-
-
-async def archive(client: Client, paths: Paths, object_: str, ids: Sequence[str], lane: Lane) -> dict[str, Failure]:
-    """Archive up to a batch; the failures. Archiving what is archived already is fine."""
-    body = {"inputs": [{"id": one} for one in dict.fromkeys(ids)]}
-    try:
-        await client.post(paths.objects(object_, "batch/archive"), body, lane, writes=True)
-    except OutOfBudgetError as error:
-        return dict.fromkeys(ids, out_of_budget(error))
-    except VendorError as error:
-        return dict.fromkeys(ids, error.failure)
-    return {}
+    failures = await archive(client, paths, object_, ids, lane)
+    for parent, external_id in doomed:
+        if external_id in failures:
+            parent.fail(repeatable(failures[external_id]))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
+
+from syncd.model.mapping import ASSOCIATIONS, ObjectMapping
 
 TYPE_IDS: Final = {
     "0-1": "contacts",
@@ -27,7 +30,12 @@ SINGULAR: Final = {
 }
 """First half of a webhook's subscription type to the object's name."""
 
-POLLED: Final = frozenset(TYPE_IDS.values())
+STANDARD: Final = frozenset(TYPE_IDS.values())
+READ_ONLY: Final = frozenset({"quotes"})
+"""A quote that was sent out is locked, and none can be taken back: syncd reads them only."""
+_MERGING: Final = frozenset({"contacts", "companies", "deals", "tickets"})
+_OWN: Final = re.compile(r"2-\d+|p\d*_[a-z0-9_]+")
+"""Object types that an account defines itself: by type id, or by full name."""
 
 PIPELINE_PROPERTIES: Final = {
     "deals": ("pipeline", "dealstage"),
@@ -37,9 +45,28 @@ PIPELINE_PROPERTIES: Final = {
 """Properties that hold the ids of the pipeline and of the stage in it."""
 
 
+def known(object_: str) -> bool:
+    """The vendor has such objects, or an account may have defined them."""
+    return object_ in STANDARD or _OWN.fullmatch(object_) is not None
+
+
+def told_by_id(object_: str) -> bool:
+    """Webhooks and the journal name object types by id: of one that is mapped by its full name they tell nothing."""
+    return object_ in STANDARD or object_.startswith("2-")
+
+
+def mergeable(object_: str) -> bool:
+    return object_ in _MERGING or _OWN.fullmatch(object_) is not None
+
+
 def modified_property(object_: str) -> str:
     """The property that moves with every change of an object."""
     return "lastmodifieddate" if object_ == "contacts" else "hs_lastmodifieddate"
+
+
+def properties_of(mapping: ObjectMapping) -> list[str]:
+    """The properties a read of the mapping must fetch; what comes from associations is fetched apart."""
+    return [path for path in mapping.paths() if not path.startswith(ASSOCIATIONS)]
 
 
 def listed(data: Any, name: str = "results") -> list[Mapping[str, Any]]:

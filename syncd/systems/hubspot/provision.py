@@ -3,6 +3,7 @@ properties, the pipeline and its stages."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,7 +11,7 @@ from typing import Any, Final
 from syncd.model.change import Lane
 from syncd.model.failure import Failure
 from syncd.model.lens import AmountIn, Choice, FirstOf, Lens, MoneyPair
-from syncd.model.mapping import Direction, ObjectMapping
+from syncd.model.mapping import ASSOCIATIONS, Direction, ObjectMapping
 from syncd.model.value import FieldType
 from syncd.systems.contract import Finding, OutOfBudgetError, Severity, VendorError
 from syncd.systems.hubspot.objects import listed
@@ -45,6 +46,7 @@ STANDARD_TYPES: Final[Mapping[str, tuple[str, str]]] = {
     "credit_limit": _NUMBER,
     "credit_limit_currency": _TEXT,
     "customer_number": _TEXT,
+    "company_number": _TEXT,
     "price_tier": _TEXT,
 }
 """Custom properties of the standard mappings, where the lens does not tell."""
@@ -55,6 +57,15 @@ STAGES: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "lost": ("Lost", {"probability": "0.0", "isClosed": "true"}),
 }
 """Stages of the standard mapping: label and metadata. The vendor demands a probability of every deal stage."""
+
+
+METADATA: Final[Mapping[str, Mapping[str, str]]] = {
+    "deals": {"probability": "0.5"},
+    "tickets": {"ticketState": "OPEN"},
+}
+"""What a stage of which nothing else is known is made with."""
+
+_CLOSED: Final = re.compile(r"closed|done|resolved|solved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,8 @@ def needs_of(mapping: ObjectMapping) -> dict[str, list[Need]]:
         for child in mapping.children:
             add(child.object, Need(mapping.key_path, unique=True, writable=True))
     for item in mapping.fields:
+        if item.paths[0].startswith(ASSOCIATIONS):
+            continue
         writable = item.direction is not Direction.READ and bool(mapping.write)
         for number, path in enumerate(item.paths):
             add(mapping.object, _need(path, item.lens, number, writable=writable))
@@ -265,7 +278,7 @@ class Provisioner:
             "pipelineId": name,
             "label": label_of(name),
             "displayOrder": order,
-            "stages": [stage_body(stage, number) for number, stage in enumerate(stages)],
+            "stages": [stage_body(object_, stage, number) for number, stage in enumerate(stages)],
         }
         try:
             await self._create(PIPELINE_CREATE, (object_,), body, lane)
@@ -281,7 +294,7 @@ class Provisioner:
             told = f"stage {stage} is missing"
             return self._finding(Severity.WARNING, "stage-missing", subject, told, "provision --apply")
         try:
-            await self._create(STAGE_CREATE, (object_, pipeline_id), stage_body(stage, order), lane)
+            await self._create(STAGE_CREATE, (object_, pipeline_id), stage_body(object_, stage, order), lane)
         except VendorError as error:
             return self._trouble(subject, error.failure)
         return self._finding(Severity.OK, "stage-created", subject, f"stage {stage} was created", applied=True)
@@ -304,8 +317,13 @@ class Provisioner:
         return trouble(self._connection, subject, failure)
 
 
-def stage_body(name: str, order: int) -> dict[str, Any]:
-    label, metadata = STAGES.get(name, (label_of(name), {"probability": "0.5"}))
+def stage_body(object_: str, name: str, order: int) -> dict[str, Any]:
+    """Deal stages need a probability, ticket stages say whether the ticket is open; of others nothing is demanded."""
+    label, metadata = label_of(name), METADATA.get(object_, {})
+    if object_ == "deals":
+        label, metadata = STAGES.get(name, (label, metadata))
+    if object_ == "tickets" and _CLOSED.search(name.lower()):
+        metadata = {"ticketState": "CLOSED"}
     return {"stageId": name, "label": label, "displayOrder": order, "metadata": dict(metadata)}
 
 

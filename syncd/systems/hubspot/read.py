@@ -16,8 +16,9 @@ from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import Page, ReadResult, Snapshot, VendorError
 from syncd.systems.hubspot.client import Client, Reply
 from syncd.systems.hubspot.errors import failure_of_item, incomplete, parse, read_error
-from syncd.systems.hubspot.objects import listed, modified_property
+from syncd.systems.hubspot.objects import listed, modified_property, properties_of
 from syncd.systems.hubspot.pipelines import PLAIN, Aliases, Pipelines
+from syncd.systems.hubspot.relations import Relations
 from syncd.systems.hubspot.sdk import SINGLE, Sdk
 from syncd.systems.hubspot.settings import BATCH, LIST_PAGE, Paths
 
@@ -71,9 +72,36 @@ def chunks(things: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
     return (things[start : start + size] for start in range(0, len(things), size))
 
 
+async def read_batch(
+    client: Client, path: str, ids: Sequence[str], properties: Sequence[str], lane: Lane, *, id_property: str = ""
+) -> tuple[list[Mapping[str, Any]], set[str]]:
+    """Up to a batch of objects, and the ids the vendor says it does not have. Raises as calls do."""
+    body: dict[str, Any] = {
+        "inputs": [{"id": one} for one in ids],
+        "properties": list(properties),
+        "propertiesWithHistory": [],
+    }
+    if id_property:
+        body["idProperty"] = id_property
+    try:
+        reply = await client.post(path, body, lane)
+    except VendorError as error:
+        if error.failure.status == 404 and error.failure.remedy is Remedy.GONE:
+            return [], set(ids)  # Older behaviour: not one of them exists.
+        raise
+    missed: set[str] = set()
+    for one in listed(reply.data, "errors"):
+        failure = failure_of_item(one)
+        if failure.remedy is not Remedy.GONE:
+            raise VendorError(failure)
+        missed |= read_error(one).marks
+    return results_of(reply), missed
+
+
 class Reader:
-    def __init__(self, client: Client, sdk: Sdk, paths: Paths, pipelines: Pipelines) -> None:
+    def __init__(self, client: Client, sdk: Sdk, paths: Paths, pipelines: Pipelines, relations: Relations) -> None:
         self._client = client
+        self._relations = relations
         self._sdk = sdk
         self._paths = paths
         self._pipelines = pipelines
@@ -101,6 +129,7 @@ class Reader:
             found[lost[0]] = snapshot(mapping.object, strangers[0], aliases)
         else:
             found.update(await self._probe(mapping, lost, refused, lane, aliases))
+        found = await self._relations.filled(mapping, found, lane)
         return ReadResult(found, frozenset(one for one in wanted if one not in found))
 
     async def find(self, mapping: ObjectMapping, keys: Sequence[str], lane: Lane) -> dict[str, Snapshot]:
@@ -120,7 +149,7 @@ class Reader:
             for key in part:
                 if (one := by_key.get(key.casefold())) is not None:
                     found[key] = snapshot(mapping.object, one, aliases)
-        return found
+        return await self._relations.filled(mapping, found, lane)
 
     async def scan(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
         """Every living object in the order of ids, which writes do not disturb."""
@@ -128,15 +157,16 @@ class Reader:
         if place is None:
             return Page((), cursor or "", more=False)
         aliases = await self._pipelines.aliases(mapping, lane)
-        query = {"limit": str(LIST_PAGE), "properties": ",".join(mapping.paths()), "archived": "false"}
+        query = {"limit": str(LIST_PAGE), "properties": ",".join(properties_of(mapping)), "archived": "false"}
         if place:
             query["after"] = place
         reply = await self._client.get(self._paths.objects(mapping.object), query, lane)
         results = results_of(reply)
         after = _next(reply.data)
         mark = {"after": after} if after else {"done": True}
-        shots = [snapshot(mapping.object, one, aliases) for one in results]
-        return Page(shots, orjson.dumps(mark).decode(), more=bool(after))
+        shots = {str(one["id"]): snapshot(mapping.object, one, aliases) for one in results}
+        shots = await self._relations.filled(mapping, shots, lane)
+        return Page(list(shots.values()), orjson.dumps(mark).decode(), more=bool(after))
 
     async def archived(
         self, mapping: ObjectMapping, after: str, since: int, until: int, lane: Lane
@@ -175,27 +205,8 @@ class Reader:
     async def _batch(
         self, mapping: ObjectMapping, ids: Sequence[str], id_property: str, lane: Lane
     ) -> tuple[list[Mapping[str, Any]], set[str]]:
-        """Results, and the ids the vendor says it does not have."""
-        body: dict[str, Any] = {
-            "inputs": [{"id": one} for one in ids],
-            "properties": list(mapping.paths()),
-            "propertiesWithHistory": [],
-        }
-        if id_property:
-            body["idProperty"] = id_property
-        try:
-            reply = await self._client.post(self._paths.objects(mapping.object, "batch/read"), body, lane)
-        except VendorError as error:
-            if error.failure.status == 404 and error.failure.remedy is Remedy.GONE:
-                return [], set(ids)  # Older behaviour: not one of them exists.
-            raise
-        missed: set[str] = set()
-        for one in listed(reply.data, "errors"):
-            failure = failure_of_item(one)
-            if failure.remedy is not Remedy.GONE:
-                raise VendorError(failure)
-            missed |= read_error(one).marks
-        return results_of(reply), missed
+        path = self._paths.objects(mapping.object, "batch/read")
+        return await read_batch(self._client, path, ids, properties_of(mapping), lane, id_property=id_property)
 
     async def _probe(
         self, mapping: ObjectMapping, lost: Sequence[str], refused: set[str], lane: Lane, aliases: Aliases
@@ -207,7 +218,7 @@ class Reader:
         for one in doubtful:
             try:
                 data = await self._sdk.call(
-                    SINGLE, mapping.object, one, lane=lane, properties=list(mapping.paths()), archived=False
+                    SINGLE, mapping.object, one, lane=lane, properties=properties_of(mapping), archived=False
                 )
             except VendorError as error:
                 if error.failure.remedy is not Remedy.GONE:

@@ -8,6 +8,7 @@ What is minded here, because the generated client does not:
 * a 207 is another model class, unknown keys are dropped, models are slow: replies are taken raw;
 * the internal path for TLS errors and for bodies that are not UTF-8 ends in another exception: see :func:`_told_by`;
 * making a configuration resets the level of the ``urllib3`` logger: it is put back;
+* it knows one version of the API: its paths are rewritten to ours on their way;
 * ``api_request`` has no time-out and no connection reuse: paths without a typed call go through a kept typed client.
 """
 
@@ -19,6 +20,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from operator import attrgetter
 from typing import Any, Final
@@ -31,7 +33,7 @@ from syncd.runtime.secret import Secret
 from syncd.systems.contract import Call, Payer, VendorError
 from syncd.systems.hubspot.auth import Auth
 from syncd.systems.hubspot.errors import blame, failure_of_reply, incomplete, parse
-from syncd.systems.hubspot.settings import OAuthGrant, Settings
+from syncd.systems.hubspot.settings import OAuthGrant, Paths, Settings
 from syncd.systems.hubspot.vitals import Vitals
 from syncd.systems.mishaps import exception_kind, failure_of_exception
 
@@ -64,6 +66,7 @@ class Sdk:
 
     def __init__(self, settings: Settings, payer: Payer, world: World, vitals: Vitals) -> None:
         self._settings = settings
+        self._paths = Paths(settings.api_version)
         self._payer = payer
         self._world = world
         self._vitals = vitals
@@ -197,6 +200,7 @@ class Sdk:
             level = logger.level
             try:
                 api = attrgetter(where)(_client(self._settings))
+                api.api_client.call_api = partial(_call, self._paths, api.api_client.call_api)
             finally:
                 logger.setLevel(level)
             self._made.append(api)
@@ -214,6 +218,11 @@ def _client(settings: Settings) -> Any:
 
     url = settings.base_url
     return HubSpot(host=url, base_url=url, retry=False, proxy=None if settings.loopback else _proxy(url))
+
+
+def _call(paths: Paths, send: Callable[..., Any], path: str, *args: Any, **more: Any) -> Any:
+    """A call of the client, which knows one version of the API, to the version of our settings."""
+    return send(paths.dated(path), *args, **more)
 
 
 def _proxy(url: str) -> str | None:

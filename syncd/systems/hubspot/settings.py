@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -9,7 +10,9 @@ from urllib.parse import quote, urlsplit
 from syncd.runtime.secret import Secret
 
 API_VERSION: Final = "2026-03"
-"""Date-based version of the batch path. ``v3`` is the other choice; the vendor ends its support in September 2027."""
+"""Used where the configuration names none. Every call goes to the version of its connection, those of the official
+client too, which itself knows ``v3`` only. The vendor ends ``v3`` in September 2027 and its ``v4`` of associations in
+March 2027."""
 
 JOURNAL_VERSION: Final = "2026-03"
 """The Webhooks Journal has versions of its own: 2026-03 is the only one that is no beta."""
@@ -23,6 +26,9 @@ costs calls and nothing else."""
 
 LIST_PAGE: Final = 100
 SEARCH_PAGE: Final = 200
+
+
+_UNDATED: Final = re.compile(r"^/crm/v\d/([a-z-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ class Settings:
     """Of the developer account of a legacy public app: with it the app's webhook subscriptions can be seen."""
     base_url: str = "https://api.hubapi.com"
     api_version: str = API_VERSION
+    graphql: bool = False
+    """Read objects together with their associations by GraphQL, where the account has it."""
     time_zone: str = ""
     """IANA zone of the account, whose midnight resets the daily count; learned by ``check`` when empty."""
     connect_seconds: float = 3.0
@@ -117,3 +125,7 @@ class Paths:
 
     def account(self) -> str:
         return f"/account-info/{self.version}/details"
+
+    def dated(self, path: str) -> str:
+        """A path of the official client (``/crm/v3/objects/…``, ``/crm/v4/associations/…``) in our version."""
+        return _UNDATED.sub(rf"/crm/\1/{self.version}", path) if self._dated else path

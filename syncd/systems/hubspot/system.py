@@ -35,11 +35,13 @@ from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.journal import Journal
 from syncd.systems.hubspot.journal_pages import Files, Pages, app_client
 from syncd.systems.hubspot.journal_subscriptions import Subscriptions
-from syncd.systems.hubspot.objects import POLLED
+from syncd.systems.hubspot.merging import Merger
+from syncd.systems.hubspot.objects import READ_ONLY, known, mergeable
 from syncd.systems.hubspot.pipelines import Pipelines
 from syncd.systems.hubspot.portal import Portal
 from syncd.systems.hubspot.provision import Provisioner
 from syncd.systems.hubspot.read import Reader
+from syncd.systems.hubspot.relations import Relations
 from syncd.systems.hubspot.sdk import Sdk
 from syncd.systems.hubspot.settings import BATCH, Paths, Settings
 from syncd.systems.hubspot.vitals import Vitals
@@ -58,8 +60,8 @@ def _told() -> Iterator[None]:
 
 
 class HubSpot:
-    """Implements ``System`` and ``WebhookSource``. Opening makes no call: a vendor that is down must not keep syncd
-    from starting.
+    """Implements ``System``, ``MergingSystem`` and ``WebhookSource``. Opening makes no call: a vendor that is down must
+    not keep syncd from starting.
 
     ``keep`` stores a rotated OAuth refresh token before it is used. ``transport`` replaces the network of the batch
     path in tests.
@@ -82,8 +84,10 @@ class HubSpot:
         self._sdk.use(auth)
         self._client = Client(settings, payer, world, auth, vitals, transport)
         pipelines = Pipelines(self._sdk, world)
-        self._reader = Reader(self._client, self._sdk, paths, pipelines)
-        self._capture = Capture(self._sdk, world, vitals, pipelines)
+        relations = Relations(self._client, paths)
+        self._reader = Reader(self._client, self._sdk, paths, pipelines, relations)
+        self._capture = Capture(self._sdk, world, vitals, pipelines, relations)
+        self._merger = Merger(self._client, self._sdk, paths)
         self._writer = Writer(self._client, paths, pipelines)
         self._checker = Checker(settings, self._sdk, paths, pipelines, vitals)
         self._provisioner = Provisioner(settings.connection, self._sdk, pipelines)
@@ -104,10 +108,16 @@ class HubSpot:
         return Capabilities(write_batch=BATCH, read_batch=BATCH, ordered_versions=False)
 
     def abilities(self, object_: str) -> Abilities:
-        if object_ not in POLLED:
+        if not known(object_):
             return UNKNOWN
-        actions = frozenset({Action.CREATE, Action.UPDATE})
-        return Abilities(scans=True, actions=actions, keyed=True, tells=tells(self._settings, object_))
+        writes = object_ not in READ_ONLY
+        return Abilities(
+            scans=True,
+            actions=frozenset({Action.CREATE, Action.UPDATE, Action.DELETE}) if writes else frozenset(),
+            keyed=writes,
+            tells=tells(self._settings, object_),
+            merges=mergeable(object_),
+        )
 
     async def open(self) -> None:
         await self._client.open()
@@ -149,6 +159,11 @@ class HubSpot:
 
     async def write(self, mapping: ObjectMapping, writes: Sequence[Write], lane: Lane) -> Sequence[Verdict]:
         return await self._writer.write(mapping, writes, lane)
+
+    async def merge(
+        self, mapping: ObjectMapping, survivor: str, absorbed: Sequence[str], lane: Lane
+    ) -> tuple[Verdict, ...]:
+        return await self._merger.merge(mapping, survivor, absorbed, lane)
 
     def accept(self, request: WebhookRequest) -> Sequence[Change]:
         return self._webhooks.accept(request)

@@ -19,10 +19,11 @@ from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import OutOfBudgetError, Snapshot, VendorError, Verdict, Write
 from syncd.systems.hubspot.associations import Tie, associate
 from syncd.systems.hubspot.batch import Done, Input, waves, write_objects
-from syncd.systems.hubspot.children import archive, write_children
+from syncd.systems.hubspot.children import write_children
 from syncd.systems.hubspot.client import Client
+from syncd.systems.hubspot.deletions import delete
 from syncd.systems.hubspot.pipelines import Aliases, Pipelines
-from syncd.systems.hubspot.read import chunks, snapshot
+from syncd.systems.hubspot.read import snapshot
 from syncd.systems.hubspot.settings import BATCH, Paths
 from syncd.systems.hubspot.values import wire
 from syncd.systems.mishaps import out_of_budget
@@ -136,20 +137,19 @@ class Writer:
         for draft in drafts:
             if not draft.external_id:
                 draft.fail(Failure(Remedy.LOOK, "no-external-id", "a deletion without the vendor's id"))
-        for part in chunks(known, BATCH):
-            failures = await archive(self._client, self._paths, object_, [draft.external_id for draft in part], lane)
-            for draft in part:
-                failure = failures.get(draft.external_id)
-                if failure is None or failure.remedy is Remedy.GONE:
-                    draft.applied = True
-                else:
-                    draft.fail(failure)
+        failures = await delete(self._client, self._paths, object_, [draft.external_id for draft in known], lane)
+        for draft in known:
+            failure = failures.get(draft.external_id)
+            if failure is None:
+                draft.applied = True
+            else:
+                draft.fail(failure)
 
     async def _relations(self, mapping: ObjectMapping, drafts: Sequence[Draft], lane: Lane) -> None:
         groups: dict[tuple[str, bool], list[tuple[Draft, Tie]]] = defaultdict(list)
         for draft in drafts:
             for one in draft.write.relations:
-                tie = Tie(draft.external_id, one.external_id, one.type_id)
+                tie = Tie(draft.external_id, one.external_id, one.type_id, one.category)
                 groups[one.object, one.remove].append((draft, tie))
         # New associations stand before the ones they replace are taken away.
         for (object_, remove), pairs in sorted(groups.items(), key=lambda item: item[0][1]):

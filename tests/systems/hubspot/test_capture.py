@@ -134,7 +134,7 @@ async def test_a_poll_goes_through_the_typed_search_and_its_own_window():
         page = await hubspot.poll(CONTACTS, None, Lane.SCHEDULED)
         await hubspot.close()
     [asked] = vendor.asked
-    assert asked.path == "/crm/v3/objects/contacts/search"
+    assert asked.path == "/crm/objects/2026-03/contacts/search"
     assert asked.body["filterGroups"][0]["filters"] == [
         {"propertyName": "lastmodifieddate", "operator": "GTE", "value": str(NOW - OVERLAP)}
     ]

@@ -51,7 +51,7 @@ class Portal:
                 403, {"category": "MISSING_SCOPES", "message": "no", "errors": [{"message": "x", "context": context}]}
             )
         object_ = parts[3]
-        if parts[2] == "pipelines":
+        if parts[1] == "pipelines":
             return self.pipeline(asked, parts)
         if parts[-1] == "groups":
             if asked.method == "POST":

@@ -65,7 +65,7 @@ async def test_what_the_vendor_does_not_have_is_missing_after_a_single_look_each
         await hubspot.close()
     assert set(result.found) == {"1"}
     assert result.missing == {"2", "3"}
-    assert sorted(one.path for one in vendor.asked) == ["/crm/v3/objects/contacts/2", "/crm/v3/objects/contacts/3"]
+    assert sorted(one.path for one in vendor.asked) == [f"/crm/objects/2026-03/contacts/{one}" for one in (2, 3)]
 
 
 async def test_one_unknown_answer_for_one_unanswered_id_is_the_survivor_of_a_merge():

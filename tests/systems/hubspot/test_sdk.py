@@ -195,5 +195,5 @@ async def test_plain_dictionaries_are_sent_as_they_are():
     await with_sdk(
         vendor, lambda sdk: sdk.call(SEARCH, "2-77", public_object_search_request=body, lane=Lane.LIVE, kind="search")
     )
-    assert vendor.asked[0].path == "/crm/v3/objects/2-77/search"
+    assert vendor.asked[0].path == "/crm/objects/2026-03/2-77/search"
     assert vendor.asked[0].body == body

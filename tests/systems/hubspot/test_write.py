@@ -25,6 +25,8 @@ class Account:
         self.held = {}
         self.ties = set()
         self.archived = set()
+        self.living = set()
+        self.binned = set()
         self.refuse = lambda asked: None
         self.bad = lambda one: None
         """An error body for one input, or None."""
@@ -40,6 +42,9 @@ class Account:
         if asked.path.endswith("batch/archive"):
             self.archived |= set(asked.ids)
             return reply(204)
+        if asked.path.endswith("batch/read"):
+            there = self.binned if asked.query.get("archived") == "true" else self.living - self.archived
+            return reply(200, envelope([obj(one) for one in asked.ids if one in there]))
         results, errors = [], []
         for one in asked.body["inputs"]:
             error = self.bad(one)
@@ -293,13 +298,31 @@ async def test_errors_that_name_nobody_are_pinned_down_by_halving():
     assert verdicts[f"customer-{8:020x}"].outcome is Outcome.APPLIED
 
 
-async def test_a_deletion_archives_in_one_call():
+async def test_a_deletion_archives_what_stands_and_tells_what_lies_in_the_bin_from_what_never_was():
     account = Account()
-    writes = [Write(f"c{n}", Action.DELETE, {}, external_id=str(n)) for n in range(3)]
+    account.living, account.binned = {"0", "1"}, {"2"}
+    writes = [Write(f"c{n}", Action.DELETE, {}, external_id=str(n)) for n in range(4)]
     verdicts, vendor = await run(account, CONTACTS, writes)
-    assert account.archived == {"0", "1", "2"}
-    assert len(vendor.asked) == 1
-    assert {one.outcome for one in verdicts.values()} == {Outcome.APPLIED}
+    assert account.archived == {"0", "1"}
+    assert len(vendor.asked) == 3
+    assert {key for key, one in verdicts.items() if one.outcome is Outcome.APPLIED} == {"c0", "c1", "c2"}
+    assert verdicts["c3"].failure.remedy is Remedy.GONE
+
+
+async def test_one_id_that_spoils_an_archive_fails_alone_and_a_lost_answer_is_tried_again():
+    account = Account()
+    account.living = {str(n) for n in range(4)}
+    account.refuse = lambda asked: (
+        reply(400, {"category": "VALIDATION_ERROR", "message": "no"})
+        if asked.path.endswith("batch/archive") and "2" in asked.ids else None
+    )  # fmt: skip
+    writes = [Write(f"c{n}", Action.DELETE, {}, external_id=str(n)) for n in range(4)]
+    verdicts, _ = await run(account, CONTACTS, writes)
+    assert account.archived == {"0", "1", "3"}
+    assert verdicts["c2"].failure.remedy is Remedy.ASK
+    account.refuse = lambda asked: reply(502, b"<html>") if asked.path.endswith("batch/archive") else None
+    verdicts, _ = await run(account, CONTACTS, writes[2:3])
+    assert verdicts["c2"].failure.remedy is Remedy.RETRY
 
 
 def deal(number, items=3, **more):
