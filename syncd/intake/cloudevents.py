@@ -48,7 +48,7 @@ def media_type(headers: Mapping[str, str]) -> str:
 
 
 def check_format(headers: Mapping[str, str]) -> None:
-    """Refuse what no mode can read, before a byte of the body is looked at. Raises :class:`RefusedError` (415)."""
+    """Refuse what nothing can read, before a byte of the body is looked at. Raises :class:`RefusedError` (415)."""
     if "content-encoding" in headers and headers["content-encoding"].strip().lower() not in ("", "identity"):
         raise RefusedError(415, "content-encoding", "compressed bodies are not accepted")
     if headers.get("content-type") in _USUAL:
@@ -60,8 +60,12 @@ def check_format(headers: Mapping[str, str]) -> None:
         charset = headers["content-type"].lower().partition("charset=")[2].partition(";")[0].strip(' "')
         if charset not in ("", "utf-8", "utf8", "us-ascii"):
             raise RefusedError(415, "content-type", "JSON events are UTF-8")
-    elif "ce-specversion" not in headers and not is_plain_webhook(headers):
-        raise RefusedError(415, "content-type", "neither a CloudEvents content type nor a ce-specversion header")
+    elif "ce-specversion" not in headers and media != "application/json":
+        raise _unsupported()
+
+
+def _unsupported() -> RefusedError:
+    return RefusedError(415, "content-type", "neither a CloudEvents content type nor a ce-specversion header")
 
 
 def is_plain_webhook(headers: Mapping[str, str]) -> bool:
@@ -75,7 +79,7 @@ def read(headers: Mapping[str, str], body: bytes, *, batch_events: int) -> list[
     if media.startswith(_BATCH):
         return _batch(_json(body), batch_events)
     if media.startswith(_SINGLE):
-        return [_validated(_json(body), "event")]
+        return [validated(_json(body), "event")]
     if "ce-specversion" in headers:
         return [_binary(headers, body)]
     return [_plain(headers, body)]
@@ -93,14 +97,14 @@ def _batch(items: Any, batch_events: int) -> list[Event]:
         raise RefusedError(400, "cloudevents", "a batch is a JSON array")
     if len(items) > batch_events:
         raise RefusedError(413, "batch-size", f"a batch holds at most {batch_events} events")
-    return [_validated(item, f"event {index} of the batch") for index, item in enumerate(items)]
+    return [validated(item, f"event {index} of the batch") for index, item in enumerate(items)]
 
 
 def _refuse_attribute(name: str, where: str, problem: str) -> NoReturn:
     raise RefusedError(400, "cloudevents-attribute", f"{where}: attribute '{name}' {problem}")
 
 
-def _validated(raw: Any, where: str) -> Event:
+def validated(raw: Any, where: str) -> Event:
     """A JSON-format event, checked; null attributes are gone, JSON in base64 is unpacked."""
     if not isinstance(raw, dict):
         raise RefusedError(400, "cloudevents", f"{where}: not a JSON object")
@@ -241,6 +245,9 @@ def _header_value(name: str, value: str) -> str:
 
 def _plain(headers: Mapping[str, str], body: bytes) -> Event:
     """A plain Standard Webhooks payload (``type``, ``timestamp``, ``data``) as an event; its id is ``webhook-id``."""
+    if not is_plain_webhook(headers):
+        # Plain JSON without an id, and none of the forms in which notifications come out of queues.
+        raise _unsupported()
     payload = _json(body)
     if not isinstance(payload, dict):
         raise RefusedError(400, "json", "the body is not a JSON object")

@@ -1,6 +1,7 @@
 """``POST /v1/events``: what a shop tells. Source, authenticity, CloudEvents, changes. No I/O.
 
-Accepted: CloudEvents 1.0 structured, binary and batched, and plain Standard Webhooks payloads.
+Accepted: CloudEvents 1.0 structured, binary and batched, plain Standard Webhooks payloads, and
+notifications as they come out of queues.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 import structlog
 
-from syncd.intake import cloudevents
+from syncd.intake import cloudevents, envelopes
 from syncd.intake.faults import place
 from syncd.intake.limits import Limits, too_deep
 from syncd.intake.rate import RateBucket
@@ -71,7 +72,9 @@ class EventIntake:
             raise RefusedError(400, "too-deep", f"the JSON nests deeper than {self._limits.depth} levels")
         source = authenticate(candidates, headers, body, now_ms)
         self._pay(source)
-        events = cloudevents.read(headers, body, batch_events=self._limits.batch_events)
+        events = envelopes.read(body, batch_events=self._limits.batch_events) if envelopes.may_be(headers) else None
+        if events is None:
+            events = cloudevents.read(headers, body, batch_events=self._limits.batch_events)
         if len(events) == 1:
             return source, list(_changes(source, events[0], now_ms, correlation_id))
         return source, [change for event in events for change in _changes(source, event, now_ms, correlation_id)]

@@ -14,13 +14,18 @@ the same three                          ``{"id": ...}``, with or without        
                                                                                     ``CustomerDeleted`` and
                                                                                     the like
 ``com.commercetools.<t>.change.<C>``    the change notification in Platform form    HINT; DELETED for
-                                                                                    ``ResourceDeleted``
-none, but ``notificationType``          (a Platform payload by itself)              as the two above
+                                                                                    ``ResourceDeleted``,
+                                                                                    ERASED where that was
+                                                                                    for privacy
+any, with ``notificationType`` in it    a Platform payload, itself or as ``data``   as the two above
 ======================================  ==========================================  =====================
 
-``<t>`` is ``customer``, ``cart`` or ``order``. Notifications about other resources, the test notification of a new
+``<t>`` is the type of any resource that mappings may name. Of what a message holds nothing is taken, nor missed where
+it was too large to be sent (``payloadNotIncluded``): the resource itself is read, unless the version told is one that
+syncd has seen, as it has its own writes'. Notifications about other resources, the test notification of a new
 subscription among them, are HINTs of an object named like the resource's type: no mapping has it, so the engine drops
-them with that reason. Another type gives no change; the intake keeps such an event for an operator.
+them with that reason. So are those that do not tell the key of a resource that syncd knows by key: the poll finds them.
+Another type gives no change; the intake keeps such an event for an operator.
 
 A STATE needs ``id``, ``version`` and ``lastModifiedAt``: with them it meets the poll's row of the same version as an
 equal. A customer whose group is not expanded is a HINT, since its price tier cannot be read from the bare id.
@@ -37,6 +42,7 @@ from typing import Any, Final
 
 from syncd.model.change import Change, ChangeKind, Channel, Lane
 from syncd.model.value import InvalidValueError, instant_to_ms
+from syncd.systems.commercetools.resources import BY_TYPE_ID, CUSTOM_OBJECTS, resource_named
 from syncd.systems.commercetools.values import reference_key
 from syncd.systems.contract import RefusedError
 
@@ -46,9 +52,8 @@ SHOP_TYPES: Final[Mapping[str, str]] = {
     "shop.order.placed": "orders",
 }
 
-NOTIFIED: Final[Mapping[str, str]] = {"customer": "customers", "cart": "carts", "order": "orders"}
-"""``typeId`` of notifications to the object of mappings; other types stand for themselves."""
-
+NOTIFICATIONS: Final = ("Message", "ResourceCreated", "ResourceUpdated", "ResourceDeleted", "Event")
+CUSTOM_OBJECT: Final = "key-value-document"
 PREFIX: Final = "com.commercetools."
 
 
@@ -62,8 +67,9 @@ def changes_from_event(
     """
     tell = _Teller(connection, received_at, correlation_id)
     kind = event.get("type")
-    if isinstance(event.get("notificationType"), str):
-        return [tell.notification(event)]
+    for told in (event, event.get("data")):
+        if isinstance(told, Mapping) and told.get("notificationType") in NOTIFICATIONS:
+            return [tell.notification(told)]
     if not isinstance(kind, str):
         raise RefusedError(400, "event", "the event has no type")
     if kind.startswith(PREFIX):
@@ -113,21 +119,23 @@ class _Teller:
         if kind == "Message":
             return self._message(told, type_id, identity)
         version = _number(told, "version")
+        object_, external_id = _place(type_id, identity, told)
         return self._change(
-            NOTIFIED.get(type_id, type_id),
-            identity,
-            ChangeKind.DELETED if kind == "ResourceDeleted" and type_id in NOTIFIED else ChangeKind.HINT,
+            object_,
+            external_id,
+            _ended(kind, object_, erased=told.get("dataErasure") is True),
             f"change:{type_id}:{identity}:{version}:{kind}",
             occurred_at=_instant(told.get("modifiedAt")),
             version=version,
         )
 
     def _message(self, told: Mapping[str, Any], type_id: str, identity: str) -> Change:
-        deleted = type_id in NOTIFIED and told.get("type") == f"{type_id.title()}Deleted"
+        object_, external_id = _place(type_id, identity, told)
+        gone = resource_named(object_) is not None and told.get("type") == deleted_message(type_id)
         return self._change(
-            NOTIFIED.get(type_id, type_id),
-            identity,
-            ChangeKind.DELETED if deleted else ChangeKind.HINT,
+            object_,
+            external_id,
+            ChangeKind.DELETED if gone else ChangeKind.HINT,
             f"message:{type_id}:{identity}:{_number(told, 'sequenceNumber')}",
             occurred_at=_instant(told.get("createdAt")),
             version=_number(told, "resourceVersion") if "resourceVersion" in told else "",
@@ -158,6 +166,37 @@ class _Teller:
             lane=Lane.LIVE,
             correlation_id=self._correlation_id,
         )
+
+
+def deleted_message(type_id: str) -> str:
+    """The message that tells of a resource's end.
+
+    >>> deleted_message("business-unit")
+    'BusinessUnitDeleted'
+    """
+    return "".join(word.title() for word in type_id.split("-")) + "Deleted"
+
+
+def _place(type_id: str, identity: str, told: Mapping[str, Any]) -> tuple[str, str]:
+    """The object and the external id that mappings and links know the resource by."""
+    named = told.get("resourceUserProvidedIdentifiers")
+    names: Mapping[str, Any] = named if isinstance(named, Mapping) else {}
+    resource = BY_TYPE_ID.get(type_id)
+    if resource is not None:
+        key = identity if resource.identity == "id" else names.get("key")
+        return (resource.object, key) if isinstance(key, str) and key else (type_id, identity)
+    both = names.get("containerAndKey")
+    if type_id == CUSTOM_OBJECT and isinstance(both, Mapping):
+        container, key = both.get("container"), both.get("key")
+        if isinstance(container, str) and isinstance(key, str) and container and key:
+            return f"{CUSTOM_OBJECTS}/{container}", key
+    return type_id, identity
+
+
+def _ended(kind: str, object_: str, *, erased: bool) -> ChangeKind:
+    if kind != "ResourceDeleted" or resource_named(object_) is None:
+        return ChangeKind.HINT
+    return ChangeKind.ERASED if erased else ChangeKind.DELETED
 
 
 def _platform(event: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

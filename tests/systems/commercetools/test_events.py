@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -101,11 +102,62 @@ def test_deletions_are_told_as_such(told: dict[str, Any]) -> None:
     assert change.kind is ChangeKind.DELETED
 
 
+def named(**names: Any) -> dict[str, Any]:
+    return {"resourceUserProvidedIdentifiers": names}
+
+
+@pytest.mark.parametrize(
+    ("told", "object_", "external_id"),
+    [
+        (notification("ResourceUpdated", "business-unit", **named(key="acme-de")), "business-units", "acme-de"),
+        (notification("ResourceUpdated", "associate-role", **named(key="buyer")), "associate-roles", "buyer"),
+        (notification("ResourceUpdated", "standalone-price", **named(key="p", sku="s")), "standalone-prices", "c-1"),
+        (notification("ResourceUpdated", "quote-request"), "quote-requests", "c-1"),
+        (notification("ResourceUpdated", "customer-group"), "customer-groups", "c-1"),
+        (
+            notification(
+                "ResourceUpdated", "key-value-document", **named(containerAndKey={"container": "x", "key": "k"})
+            ),
+            "custom-objects/x",
+            "k",
+        ),
+    ],
+)
+def test_every_resource_is_named_as_mappings_and_links_name_it(
+    told: dict[str, Any], object_: str, external_id: str
+) -> None:
+    (change,) = changes_from_event("shop", told, 9)
+    assert (change.object, change.external_id, change.kind) == (object_, external_id, ChangeKind.HINT)
+    (gone,) = changes_from_event("shop", {**told, "notificationType": "ResourceDeleted"}, 9)
+    assert (gone.object, gone.external_id, gone.kind) == (object_, external_id, ChangeKind.DELETED)
+    (erased,) = changes_from_event("shop", {**told, "notificationType": "ResourceDeleted", "dataErasure": True}, 9)
+    assert erased.kind is ChangeKind.ERASED
+
+
+@pytest.mark.parametrize(
+    "kind", ["BusinessUnitDeleted", "StandalonePriceDeleted", "QuoteRequestDeleted", "ProductDeleted"]
+)
+def test_every_resource_that_has_a_message_for_its_end_is_deleted_by_it(kind: str) -> None:
+    type_id = "-".join(word.lower() for word in re.findall("[A-Z][a-z]+", kind)[:-1])
+    told = {**MESSAGE, "type": kind, "resource": {"typeId": type_id, "id": "c-1"}, **named(key="acme")}
+    (change,) = changes_from_event("shop", told, 9)
+    assert change.kind is ChangeKind.DELETED
+    (variant,) = changes_from_event("shop", {**told, "type": "ProductVariantDeleted"}, 9)
+    assert variant.kind is ChangeKind.HINT
+
+
+def test_a_message_too_large_to_be_sent_is_a_hint_like_others() -> None:
+    left_out = {"payloadNotIncluded": {"reason": "Payload too large.", "payloadType": "CustomerCreated"}}
+    (change,) = changes_from_event("shop", {**MESSAGE, "type": "CustomerCreated", **left_out}, 9)
+    assert (change.kind, change.version) == (ChangeKind.HINT, "5")
+
+
 @pytest.mark.parametrize(
     ("told", "object_"),
     [
         (notification("ResourceCreated", "subscription"), "subscription"),
-        (notification("ResourceDeleted", "product"), "product"),
+        (notification("ResourceDeleted", "payment"), "payment"),
+        (notification("ResourceDeleted", "business-unit"), "business-unit"),
         ({"notificationType": "Event", "id": "x", "type": "X", "resourceType": "import-container"}, "import-container"),
     ],
 )
