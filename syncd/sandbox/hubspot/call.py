@@ -33,7 +33,7 @@ Answer = tuple[int, Any]
 class Route:
     area: str
     """``objects``, ``associations``, ``properties``, ``pipelines``, ``owners``, ``schemas``, ``account-info``,
-    ``oauth``, ``journal``, ``journal-subscriptions``, ``journal-snapshots``."""
+    ``imports``, ``oauth``, ``journal``, ``journal-subscriptions``, ``journal-snapshots``."""
     version: str
     rest: tuple[str, ...]
 
@@ -64,6 +64,7 @@ _VERSIONS: Mapping[str, frozenset[str]] = {
     "owners": frozenset({"v3", *DATED}),
     "schemas": frozenset({"v3", *DATED}),
     "account-info": frozenset({"v3", *DATED}),
+    "imports": frozenset({"v3", *DATED}),
     "oauth": frozenset({"v1", "v2", "v3", *DATED}),
     **dict.fromkeys(("journal", "journal-subscriptions", "journal-snapshots"), frozenset({"2026-03"})),
 }

@@ -10,11 +10,20 @@ from typing import Any
 import orjson
 
 from syncd.sandbox.http import Reply, Request
-from syncd.sandbox.hubspot import api_account, api_associations, api_journal, api_metadata, api_objects, api_schemas
+from syncd.sandbox.hubspot import (
+    api_account,
+    api_associations,
+    api_imports,
+    api_journal,
+    api_metadata,
+    api_objects,
+    api_schemas,
+)
 from syncd.sandbox.hubspot.account import Account, Profile
 from syncd.sandbox.hubspot.call import MAX_TARGET, Answer, Call, Route, correlation_id, not_there, route
 from syncd.sandbox.hubspot.errors import ApiError
 from syncd.sandbox.hubspot.events import Event
+from syncd.sandbox.hubspot.imports import Imports
 from syncd.sandbox.hubspot.journal import FILES, Journal
 from syncd.sandbox.hubspot.kinds import Kind
 from syncd.sandbox.hubspot.limits import Limits, LimitSettings, overload
@@ -41,6 +50,7 @@ OAUTH_APP = App(
 
 class HubspotSandbox(Vendor):
     name = "hubspot"
+    max_body_bytes = 128 * 1024 * 1024
 
     def __init__(
         self,
@@ -76,6 +86,7 @@ class HubspotSandbox(Vendor):
         self.journal = Journal(
             room.clock, random.Random(room.dice.random()), profile.portal_id, OAUTH_APP.id, self.account.values_of
         )
+        self.imports = Imports(self.account, room.clock, random.Random(room.dice.random()))
         self.account.emit = self._tell
         self.account.heard = lambda: self.webhooks.listening or self.journal.listening
         self._correlation = random.Random(room.dice.random())
@@ -90,6 +101,7 @@ class HubspotSandbox(Vendor):
     async def handle(self, request: Request) -> Reply:
         if request.path.startswith(FILES):
             return api_journal.file(request, self.journal)
+        self.imports.run()
         headers = {"x-hubspot-correlation-id": correlation_id(self._correlation)}
         try:
             where = _where(request)
@@ -109,7 +121,8 @@ class HubspotSandbox(Vendor):
             return api_journal.answer(Call(self.account, request, where, token, _source(token)), self.journal)
         search = where.area == "objects" and where.rest[1:] == ("search",)
         headers.update(self.limits.spend(token.app.id, search=search, oauth=token.app.oauth))
-        _check_type(request)
+        if where.area != "imports":
+            _check_type(request)
         self._odd.before(write=_writes(request, where))
         return self._dispatch(Call(self.account, request, where, token, _source(token)))
 
@@ -127,6 +140,8 @@ class HubspotSandbox(Vendor):
                 return api_schemas.schemas(call)
             case "owners":
                 return api_metadata.owners(call, OWNERS)
+            case "imports":
+                return api_imports.answer(call, self.imports)
             case "account-info":
                 return api_account.details(call, self.limits)
         raise not_there()

@@ -17,7 +17,7 @@ DEFAULT_TOKEN = "pat-eu1-00000000-0000-4000-8000-000000000000"  # noqa: S105 - a
 LIFETIME_SECONDS = 1800
 
 ALL_SCOPES = frozenset(
-    {"oauth", "e-commerce", "tickets", "crm.objects.owners.read"}
+    {"oauth", "e-commerce", "tickets", "crm.import", "crm.objects.owners.read"}
     | {"collector.graphql_query.execute", "collector.graphql_schema.read"}
     | {f"crm.{what}.custom.{verb}" for what in ("objects", "schemas") for verb in ("read", "write")}
     | {scope for kind in KINDS for scope in (*kind.read_scopes(), *kind.write_scopes())}
