@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.model.failure import Remedy
-from syncd.systems.hubspot import errors
 from syncd.systems.hubspot.errors import (
     BLAMED_WINDOW,
     blame,
@@ -24,79 +23,9 @@ def body(**more):
     return orjson.dumps({"status": "error", "message": "m", "correlationId": "c", **more})
 
 
-FACTS = [
-    (400, "VALIDATION_ERROR", Remedy.ASK),
-    (400, "PROPERTY_DOESNT_EXIST", Remedy.ASK),
-    (400, "INVALID_EMAIL", Remedy.ASK),
-    (400, "INVALID_INTEGER", Remedy.ASK),
-    (400, "INVALID_OPTION", Remedy.ASK),
-    (400, "READ_ONLY_VALUE", Remedy.ASK),
-    (400, "INVALID_DATE", Remedy.ASK),
-    (401, "INVALID_AUTHENTICATION", Remedy.REFRESH),
-    (401, "EXPIRED_AUTHENTICATION", Remedy.REFRESH),
-    (403, "MISSING_SCOPES", Remedy.STOP),
-    (403, "BANNED", Remedy.STOP),
-    (404, "OBJECT_NOT_FOUND", Remedy.GONE),
-    (405, "METHOD_NOT_ALLOWED", Remedy.ASK),
-    (409, "CONFLICT", Remedy.ASK),
-    (409, "OBJECT_ALREADY_EXISTS", Remedy.ASK),
-    (429, "RATE_LIMITS", Remedy.WAIT),
-    (429, "RATE_LIMIT", Remedy.WAIT),
-    (500, "INTERNAL_ERROR", Remedy.LOOK),
-    (400, "BAD_REFRESH_TOKEN", Remedy.STOP),
-    (400, "BAD_HUB", Remedy.STOP),
-    (400, "BAD_CLIENT_ID", Remedy.STOP),
-    (400, "GDPR_BLACKLISTED_EMAIL", Remedy.ASK),
-    (400, "invalid_grant", Remedy.STOP),
-    (400, "access_denied", Remedy.STOP),
-    (401, "invalid_client", Remedy.STOP),
-]
-STATUSES = {
-    400: Remedy.ASK, 401: Remedy.REFRESH, 403: Remedy.STOP, 405: Remedy.ASK, 409: Remedy.ASK, 413: Remedy.ASK,
-    414: Remedy.ASK, 415: Remedy.ASK, 422: Remedy.ASK, 423: Remedy.WAIT, 429: Remedy.WAIT, 477: Remedy.WAIT,
-    500: Remedy.LOOK, 502: Remedy.LOOK, 503: Remedy.LOOK, 504: Remedy.LOOK, 520: Remedy.LOOK, 521: Remedy.RETRY,
-    522: Remedy.STOP, 523: Remedy.RETRY, 524: Remedy.LOOK, 525: Remedy.STOP, 526: Remedy.STOP,
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("status", "category", "remedy"), FACTS)
-def test_every_category_has_its_remedy(status, category, remedy):
-    failure = failure_of_reply(status, body(category=category), writes=True)
-    assert (failure.remedy, failure.code, failure.status) == (remedy, category, status)
-
-
-def test_the_table_has_no_code_that_no_test_names():
-    assert set(errors.BY_CODE) == {category for _, category, _ in FACTS}
-    assert set(errors.BY_STATUS) == {*STATUSES, 404}
-
-
-@pytest.mark.parametrize(("status", "remedy"), STATUSES.items())
-@pytest.mark.parametrize("page", [b"", b"<html>oops</html>", b'{"status":"err', b"[]", b"null", b"\xff\xfe"])
-def test_a_status_alone_has_its_remedy_whatever_the_body(status, remedy, page):
-    failure = failure_of_reply(status, page, writes=True)
-    assert failure.remedy is remedy
-    assert failure.code == f"http-{status}"
-    assert failure.message
-
-
-@pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 524])
-def test_a_read_that_met_a_server_error_is_tried_again_not_looked_up(status):
-    assert failure_of_reply(status, b"").remedy is Remedy.RETRY
-
-
-def test_a_404_without_a_category_is_a_wrong_path_not_a_deleted_object():
-    assert failure_of_reply(404, b"<html>404</html>").remedy is Remedy.ASK
-
-
 def test_statuses_nobody_has_heard_of_are_tried_again():
     assert failure_of_reply(499, b"").remedy is Remedy.RETRY
-    assert failure_of_reply(302, b"").remedy is Remedy.RETRY
     assert failure_of_reply(599, b"", writes=True).remedy is Remedy.LOOK
-
-
-def test_an_existing_id_in_the_sentence_links():
-    failure = failure_of_reply(409, body(category="CONFLICT", message="Contact already exists. Existing ID: 12345"))
-    assert (failure.remedy, failure.existing_id) == (Remedy.LINK, "12345")
 
 
 def test_an_item_of_a_207_links_too():

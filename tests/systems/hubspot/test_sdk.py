@@ -100,7 +100,7 @@ async def test_nothing_is_tried_again_behind_our_back(status):
         (400, {"category": "VALIDATION_ERROR", "message": "x"}, Remedy.ASK),
         (502, b"<html>bad gateway</html>", Remedy.RETRY),
         (500, b"\xff\xfe\xfd", Remedy.RETRY),  # the client fails to decode it
-        (302, b"", Remedy.RETRY),
+        (302, b"", Remedy.STOP),
         (200, b"<html>", Remedy.RETRY),
     ],
 )
