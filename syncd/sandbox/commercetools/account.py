@@ -1,8 +1,9 @@
 """The simulated account: one auth server and one project behind one port.
 
 Requests are routed, checked for token and scope, answered; what the platform would refuse is refused in its words.
-Not simulated: stores, channels, associates, imports, product search, taxes,
-discounts, payments, shipping methods.
+Stores narrow down what is seen under ``/in-store/key=...``. Not simulated: acting as an associate, approval rules,
+imports, product search, categories, taxes, discounts, payments, shipping methods; carts
+select embedded prices by currency, country and the customer's one group, not standalone ones, tiers or assignments.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 import orjson
 
-from syncd.sandbox.commercetools import custom_objects, inhabitants, seeding
+from syncd.sandbox.commercetools import custom_objects, in_store, inhabitants, quotes, seeding
+from syncd.sandbox.commercetools.associate_roles import ROLES
 from syncd.sandbox.commercetools.auth import ApiClient, AuthServer, require
 from syncd.sandbox.commercetools.carts import CARTS, adopt, current_cart, guest_cart
 from syncd.sandbox.commercetools.collection import Collection, Row
@@ -23,17 +25,27 @@ from syncd.sandbox.commercetools.fields import FIELDS
 from syncd.sandbox.commercetools.graphql import GraphQLDoor
 from syncd.sandbox.commercetools.messages import Messages
 from syncd.sandbox.commercetools.orders import ORDERS, order_from_cart
-from syncd.sandbox.commercetools.products import PRODUCT_TYPES, PRODUCTS
+from syncd.sandbox.commercetools.prices import PRICES
+from syncd.sandbox.commercetools.product_types import PRODUCT_TYPES
+from syncd.sandbox.commercetools.products import PRODUCTS
 from syncd.sandbox.commercetools.project import PATHS, Actor, Project, Settings
 from syncd.sandbox.commercetools.query import exists, read_query, run_query
 from syncd.sandbox.commercetools.resource import Resource, create, delete, update
+from syncd.sandbox.commercetools.shop_fabric import CHANNELS, STATES, STORES
 from syncd.sandbox.commercetools.subscriptions import STATUSES, SUBSCRIPTIONS, Notifier
 from syncd.sandbox.commercetools.types import TYPES
+from syncd.sandbox.commercetools.units import UNITS
 from syncd.sandbox.http import Reply, Request, reply_json
 from syncd.sandbox.vendor import ActError, Room, Vendor
 from syncd.sandbox.world.world import World
 
-RESOURCES = {one.path: one for one in (CUSTOMERS, GROUPS, TYPES, CARTS, ORDERS, PRODUCT_TYPES, PRODUCTS, SUBSCRIPTIONS)}
+RESOURCES = {
+    one.path: one
+    for one in (
+        CUSTOMERS, GROUPS, TYPES, CARTS, ORDERS, PRODUCT_TYPES, PRODUCTS, PRICES, UNITS, ROLES, quotes.REQUESTS,
+        quotes.STAGED, quotes.QUOTES, STORES, CHANNELS, STATES, SUBSCRIPTIONS,
+    )
+}  # fmt: skip
 _LOOKUPS = {"key": "key", "order-number": "orderNumber"}
 _GZIP_FROM_BYTES = 1400
 
@@ -46,7 +58,13 @@ def default_clients(project: str) -> tuple[ApiClient, ...]:
         "manage_types",
         "manage_customer_groups",
         "manage_key_value_documents",
-        "view_products",
+        "manage_business_units",
+        "manage_associate_roles",
+        "manage_quotes",
+        "manage_quote_requests",
+        "manage_staged_quotes",
+        "manage_products",
+        "manage_standalone_prices",
         "view_project_settings",
     )
     return (
@@ -173,6 +191,8 @@ class CommercetoolsSandbox(Vendor):
                 raise _not_allowed(request)
             return self.graphql.answer(_body(request), grant)
         verb = "view" if request.method in {"GET", "HEAD"} else "manage"
+        store = in_store.store_of(self.project, parts[2]) if parts[1] == "in-store" and len(parts) > 3 else ""
+        parts = [parts[0], *parts[3:]] if store else parts
         if parts[1] == custom_objects.PATH:
             require(grant, self.settings.key, [f"{verb}_key_value_documents"])
             return self._custom_object(request, parts[2:], actor)
@@ -183,8 +203,9 @@ class CommercetoolsSandbox(Vendor):
         if resource is None:
             raise not_found(f"URI not found: {request.path}")
         # Subscriptions have no scope for looking alone.
-        require(grant, self.settings.key, [f"{'manage' if resource is SUBSCRIPTIONS else verb}_{resource.scopes}"])
-        return self._resource(request, resource, parts[2:], actor)
+        scope = f"{'manage' if resource is SUBSCRIPTIONS else verb}_{resource.scopes}"
+        require(grant, self.settings.key, [scope], store)
+        return self._resource(request, resource, parts[2:], actor, store)
 
     def _project(self, request: Request) -> Reply:
         if request.method not in {"GET", "HEAD"}:
@@ -208,27 +229,32 @@ class CommercetoolsSandbox(Vendor):
             raise not_found(f"The Resource with ID '{rest[0]}' was not found.")
         return self._one(request, found)
 
-    def _resource(self, request: Request, resource: Resource, rest: list[str], actor: Actor) -> Reply:
+    def _resource(self, request: Request, resource: Resource, rest: list[str], actor: Actor, store: str) -> Reply:
+        within = in_store.within(resource.path, store) if store else ()
         match request.method, rest:
             case ("GET" | "HEAD", []):
-                return self._query(request, self.project.collections[resource.path], resource.path)
+                return self._query(request, self.project.collections[resource.path], resource.path, within)
             case "POST", []:
-                return self._create(request, resource, actor)
+                return self._create(request, resource, actor, store)
             case "POST", ["import"] if resource is ORDERS:
                 return reply_json(create(self.project, ORDERS, _body(request), actor), 201)
             case method, [address]:
                 row = self._find(resource, address)
+                if store and not in_store.belongs(resource.path, row, store):
+                    raise not_found(f"The Resource with ID '{row['id']}' was not found.")
                 return self._single(request, method, resource, row, actor)
         raise not_found(f"URI not found: {request.path}")
 
-    def _create(self, request: Request, resource: Resource, actor: Actor) -> Reply:
-        body = _body(request)
+    def _create(self, request: Request, resource: Resource, actor: Actor, store: str) -> Reply:
+        body = in_store.placed(resource.path, _body(request), store) if store else _body(request)
         if resource is ORDERS:
             return reply_json(order_from_cart(self.project, body, actor), 201)
         if resource is SUBSCRIPTIONS:
             self.notifier.test()
         if resource is not CUSTOMERS:
-            return self._one(request, create(self.project, resource, body, actor), 201)
+            row = create(self.project, resource, body, actor)
+            quotes.follow(self.project, row, body, actor)
+            return self._one(request, row, 201)
         cart = self._guest_cart(body)
         row = create(self.project, resource, body, actor)
         envelope: Row = {"customer": row}

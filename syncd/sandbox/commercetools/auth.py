@@ -108,9 +108,10 @@ def _grants(held: Iterable[str], scope: str) -> bool:
     return bool(wide & set(held))
 
 
-def require(grant: Grant, project: str, scopes: Sequence[str]) -> None:
-    """One of these scopes (``view_customers``) in this project. Raises ``ApiError`` 403 insufficient_scope."""
-    if any(_grants(grant.scopes, f"{scope}:{project}") for scope in scopes):
+def require(grant: Grant, project: str, scopes: Sequence[str], store: str = "") -> None:
+    """One of these scopes (``view_customers``) in this project, or in its store. Raises ``ApiError`` 403."""
+    places = [project, f"{project}:{store}"] if store else [project]
+    if any(_grants(grant.scopes, f"{scope}:{place}") for scope in scopes for place in places):
         return
-    names = ", ".join(f"{scope}:{project}" for scope in ("manage_project", *scopes))
+    names = ", ".join(f"{scope}:{places[-1]}" for scope in ("manage_project", *scopes))
     raise ApiError(403, "insufficient_scope", f"Insufficient scope. One of the following scopes is missing: {names}.")

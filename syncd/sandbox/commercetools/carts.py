@@ -12,6 +12,7 @@ from syncd.sandbox.commercetools.errors import invalid_field, invalid_input, inv
 from syncd.sandbox.commercetools.project import Actor, Project
 from syncd.sandbox.commercetools.resource import Action, Resource
 from syncd.sandbox.commercetools.shapes import cent_money, shape
+from syncd.sandbox.commercetools.shop_fabric import store_reference
 
 _LINE = shape(lines.LINE_DRAFT, total=lines.TOTAL_PRICE)
 _CUSTOM_LINE = shape(lines.CUSTOM_LINE_DRAFT)
@@ -29,7 +30,7 @@ _DRAFT = shape(
     "currency:text key?:key customerId?:text customerEmail?:text customerGroup?:ri=customer-group anonymousId?:text "
     "lineItems?:<line>* customLineItems?:<custom_line>* billingAddress?:address shippingAddress?:address "
     "country?:country locale?:text deleteDaysAfterLastModification?:int custom?:custom purchaseOrderNumber?:text "
-    + " ".join(f"{name}?:text" for name in _DEFAULTS),
+    "businessUnit?:ri=business-unit store?:ri=store " + " ".join(f"{name}?:text" for name in _DEFAULTS),
     line=_LINE,
     custom_line=_CUSTOM_LINE,
 )
@@ -55,6 +56,9 @@ def _build(project: Project, draft: dict[str, Any]) -> Row:
     for name in ("billingAddress", "shippingAddress"):
         if name in draft:
             row[name] = new_address(project, draft[name])
+    _set_unit(project, row, draft)
+    if "store" in draft:
+        row["store"] = store_reference(project, draft["store"])
     _set_group(project, row, draft)
     if "customerId" in draft:
         _set_customer(project, row, draft)
@@ -123,6 +127,15 @@ def _set_customer(project: Project, row: Row, args: dict[str, Any]) -> None:
     lines.recalculate(project, row)
 
 
+def _set_unit(project: Project, row: Row, args: dict[str, Any]) -> None:
+    row.pop("businessUnit", None)
+    if "businessUnit" in args:
+        unit = project.find(args["businessUnit"])
+        if unit["status"] != "Active":
+            raise invalid_operation(f"The business unit '{unit['key']}' is not active.")
+        row["businessUnit"] = {"typeId": "business-unit", "key": unit["key"]}
+
+
 def _set_country(project: Project, row: Row, args: dict[str, Any]) -> None:
     row.pop("country", None)
     row.update({name: value for name, value in args.items() if name == "country"})
@@ -131,6 +144,7 @@ def _set_country(project: Project, row: Row, args: dict[str, Any]) -> None:
 
 CARTS.actions["setCustomerGroup"] = Action(shape("action:text customerGroup?:ri=customer-group"), _set_group)
 CARTS.actions["setCustomerId"] = Action(shape("action:text customerId?:text"), _set_customer)
+CARTS.actions["setBusinessUnit"] = Action(shape("action:text businessUnit?:ri=business-unit"), _set_unit)
 CARTS.actions["setCountry"] = Action(shape("action:text country?:country"), _set_country)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from syncd.sandbox.commercetools import addresses
 from syncd.sandbox.commercetools.collection import Row
 from syncd.sandbox.commercetools.custom import custom_of
 from syncd.sandbox.commercetools.errors import (
+    ApiError,
     invalid_field,
     invalid_input,
     invalid_operation,
@@ -21,12 +22,14 @@ from syncd.sandbox.commercetools.errors import (
 from syncd.sandbox.commercetools.project import Project
 from syncd.sandbox.commercetools.resource import Resource
 from syncd.sandbox.commercetools.shapes import shape
+from syncd.sandbox.commercetools.shop_fabric import store_reference
 
 # Loose on purpose, as the platform is: what it takes others may refuse.
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _PLAIN = ("externalId", "firstName", "lastName", "middleName", "title", "salutation", "companyName", "vatId")
 _MODES = ["Password", "ExternalAuth"]
-_ASSIGNMENT = shape("customerGroup:ri=customer-group")
+GROUPS_EACH = 500
+ASSIGNMENT = shape("customerGroup:ri=customer-group")
 
 _DRAFT = shape(
     "email:text key?:key customerNumber?:text password?:text authenticationMode?:text isEmailVerified?:bool "
@@ -34,7 +37,7 @@ _DRAFT = shape(
     "defaultBillingAddress?:int billingAddresses?:int* customerGroup?:ri=customer-group "
     "customerGroupAssignments?:<assignment>* stores?:ri=store* custom?:custom anonymousCartId?:text "
     "anonymousCart?:ri=cart anonymousId?:text " + " ".join(f"{name}?:text" for name in _PLAIN),
-    assignment=_ASSIGNMENT,
+    assignment=ASSIGNMENT,
 )
 
 
@@ -68,17 +71,17 @@ def _build(project: Project, draft: dict[str, Any]) -> Row:
     row["addresses"] = [addresses.new_address(project, one) for one in draft.get("addresses", ())]
     addresses.check_keys(row["addresses"])
     for role in addresses.ROLES:
-        _place_addresses(row, role, draft)
+        place_addresses(row, role, draft)
     if "customerGroup" in draft:
         row["customerGroup"] = project.reference(draft["customerGroup"])
-    row["customerGroupAssignments"] = _assignments(project, draft.get("customerGroupAssignments", ()))
-    row["stores"] = [_store(one) for one in draft.get("stores", ())]
+    row["customerGroupAssignments"] = assignments(project, draft.get("customerGroupAssignments", ()))
+    row["stores"] = [store_reference(project, one) for one in draft.get("stores", ())]
     if "custom" in draft:
         row["custom"] = custom_of(project, "customer", draft["custom"])
     return row
 
 
-def _place_addresses(row: Row, role: str, draft: Mapping[str, Any]) -> None:
+def place_addresses(row: Row, role: str, draft: Mapping[str, Any]) -> None:
     """The draft points to its addresses by place, the resource by id."""
     row[f"{role.lower()}AddressIds"] = []
     for place in draft.get(f"{role.lower()}Addresses", ()):
@@ -96,15 +99,59 @@ def _address_at(row: Row, place: int) -> str:
     return id_
 
 
-def _assignments(project: Project, drafts: Any) -> list[Row]:
-    return [{"customerGroup": project.reference(one["customerGroup"])} for one in drafts]
+def assignments(project: Project, drafts: Any) -> list[Row]:
+    return _check_assignments([{"customerGroup": project.reference(one["customerGroup"])} for one in drafts])
 
 
-def _store(identifier: Mapping[str, str]) -> Row:
-    # Stores are not simulated: any key is taken for one.
-    if "key" not in identifier:
-        raise invalid_operation("Stores are known by key here.")
-    return {"typeId": "store", "key": identifier["key"]}
+def _check_assignments(made: list[Row]) -> list[Row]:
+    if len(made) > GROUPS_EACH:
+        message = f"At most {GROUPS_EACH} customer groups can be assigned."
+        raise ApiError(400, "MaxResourceLimitExceeded", message, exceededResource="customer-group")
+    return made
+
+
+def declare_assignments(resource: Resource) -> None:
+    """Customer groups of customers and of business units."""
+
+    @resource.action("setCustomerGroupAssignments", "customerGroupAssignments?:<assignment>*", assignment=ASSIGNMENT)
+    def _set(project: Project, row: Row, args: dict[str, Any]) -> None:
+        row["customerGroupAssignments"] = assignments(project, args.get("customerGroupAssignments", ()))
+
+    @resource.action("addCustomerGroupAssignment", "customerGroupAssignment:<assignment>", assignment=ASSIGNMENT)
+    def _add(project: Project, row: Row, args: dict[str, Any]) -> None:
+        added = assignments(project, [args["customerGroupAssignment"]])[0]
+        if added not in row["customerGroupAssignments"]:
+            row["customerGroupAssignments"].append(added)
+            _check_assignments(row["customerGroupAssignments"])
+
+    @resource.action("removeCustomerGroupAssignment", "customerGroup:ri=customer-group")
+    def _remove(project: Project, row: Row, args: dict[str, Any]) -> None:
+        gone = {"customerGroup": project.reference(args["customerGroup"])}
+        if gone not in row["customerGroupAssignments"]:
+            raise invalid_operation("It is not assigned to this customer group.")
+        row["customerGroupAssignments"].remove(gone)
+
+
+def declare_stores(resource: Resource, allowed: Callable[[Row], None] = lambda _row: None) -> None:
+    """Stores of customers and of business units; ``allowed`` raises where they are not its own."""
+
+    @resource.action("setStores", "stores:ri=store*")
+    def _set(project: Project, row: Row, args: dict[str, Any]) -> None:
+        allowed(row)
+        row["stores"] = [store_reference(project, one) for one in args["stores"]]
+
+    @resource.action("addStore", "store:ri=store")
+    def _add(project: Project, row: Row, args: dict[str, Any]) -> None:
+        allowed(row)
+        store = store_reference(project, args["store"])
+        if store not in row["stores"]:
+            row["stores"].append(store)
+
+    @resource.action("removeStore", "store:ri=store")
+    def _remove(project: Project, row: Row, args: dict[str, Any]) -> None:
+        allowed(row)
+        gone = store_reference(project, args["store"])
+        row["stores"] = [one for one in row["stores"] if one != gone]
 
 
 CUSTOMERS = Resource(
@@ -148,40 +195,8 @@ def _set_mode(_project: Project, row: Row, args: dict[str, Any]) -> None:
     row.update(_authentication(args["authMode"], args.get("password")))
 
 
-@CUSTOMERS.action("setCustomerGroupAssignments", "customerGroupAssignments?:<assignment>*", assignment=_ASSIGNMENT)
-def _set_assignments(project: Project, row: Row, args: dict[str, Any]) -> None:
-    row["customerGroupAssignments"] = _assignments(project, args.get("customerGroupAssignments", ()))
-
-
-@CUSTOMERS.action("addCustomerGroupAssignment", "customerGroupAssignment:<assignment>", assignment=_ASSIGNMENT)
-def _add_assignment(project: Project, row: Row, args: dict[str, Any]) -> None:
-    added = _assignments(project, [args["customerGroupAssignment"]])[0]
-    if added not in row["customerGroupAssignments"]:
-        row["customerGroupAssignments"].append(added)
-
-
-@CUSTOMERS.action("removeCustomerGroupAssignment", "customerGroup:ri=customer-group")
-def _remove_assignment(project: Project, row: Row, args: dict[str, Any]) -> None:
-    gone = {"customerGroup": project.reference(args["customerGroup"])}
-    if gone not in row["customerGroupAssignments"]:
-        raise invalid_operation("The customer is not assigned to this customer group.")
-    row["customerGroupAssignments"].remove(gone)
-
-
-@CUSTOMERS.action("setStores", "stores:ri=store*")
-def _set_stores(_project: Project, row: Row, args: dict[str, Any]) -> None:
-    row["stores"] = [_store(one) for one in args["stores"]]
-
-
-@CUSTOMERS.action("addStore", "store:ri=store")
-def _add_store(_project: Project, row: Row, args: dict[str, Any]) -> None:
-    if _store(args["store"]) not in row["stores"]:
-        row["stores"].append(_store(args["store"]))
-
-
-@CUSTOMERS.action("removeStore", "store:ri=store")
-def _remove_store(_project: Project, row: Row, args: dict[str, Any]) -> None:
-    row["stores"] = [one for one in row["stores"] if one != _store(args["store"])]
+declare_assignments(CUSTOMERS)
+declare_stores(CUSTOMERS)
 
 
 # -- groups
@@ -197,8 +212,18 @@ def _build_group(project: Project, draft: dict[str, Any]) -> Row:
 
 
 def _may_delete_group(project: Project, row: Row) -> None:
-    if project.collections["customers"].is_used("customerGroup.id", row["id"]):
-        raise reference_exists("customer-group", "customer")
+    for type_id, path in (("customer", "customers"), ("standalone-price", "standalone-prices")):
+        if project.collections[path].is_used("customerGroup.id", row["id"]):
+            raise reference_exists("customer-group", type_id)
+    mine = {"customerGroup": {"typeId": "customer-group", "id": row["id"]}}
+    for type_id, path in (("customer", "customers"), ("business-unit", "business-units")):
+        rows = project.collections[path]
+        if any(mine in _assigned(rows.get(id_)) for id_ in rows.ids() if row["id"].encode() in rows.raw(id_)):
+            raise reference_exists("customer-group", type_id)
+
+
+def _assigned(row: Row | None) -> list[Row]:
+    return row["customerGroupAssignments"] if row else []
 
 
 GROUPS = Resource(

@@ -10,6 +10,7 @@ from syncd.sandbox.commercetools.carts import declare_addresses
 from syncd.sandbox.commercetools.collection import Row
 from syncd.sandbox.commercetools.custom import custom_of
 from syncd.sandbox.commercetools.errors import (
+    ApiError,
     invalid_field,
     invalid_input,
     invalid_json,
@@ -20,6 +21,7 @@ from syncd.sandbox.commercetools.products import find_variant
 from syncd.sandbox.commercetools.project import Actor, Project
 from syncd.sandbox.commercetools.resource import Change, Resource, check_version
 from syncd.sandbox.commercetools.shapes import cent_money, check, shape
+from syncd.sandbox.commercetools.shop_fabric import declare_transitions, store_reference
 
 _STATES = {
     "orderState": ["Open", "Confirmed", "Complete", "Cancelled"],
@@ -35,6 +37,8 @@ _COPIED = (
     "customerEmail",
     "customerGroup",
     "anonymousId",
+    "businessUnit",
+    "store",
     "lineItems",
     "customLineItems",
     "totalPrice",
@@ -184,6 +188,21 @@ ORDERS.customizable()
 ORDERS.setter("setCustomerEmail", "email", "text", stored="customerEmail")
 ORDERS.setter("setPurchaseOrderNumber", "purchaseOrderNumber")
 declare_addresses(ORDERS)
+declare_transitions(ORDERS, "OrderState")
+
+
+@ORDERS.action("setBusinessUnit", "businessUnit?:ri=business-unit")
+def _set_unit(project: Project, row: Row, args: dict[str, Any]) -> None:
+    row.pop("businessUnit", None)
+    if "businessUnit" in args:
+        row["businessUnit"] = {"typeId": "business-unit", "key": project.find(args["businessUnit"])["key"]}
+
+
+@ORDERS.action("setStore", "store?:ri=store")
+def _set_store(project: Project, row: Row, args: dict[str, Any]) -> None:
+    row.pop("store", None)
+    if "store" in args:
+        row["store"] = store_reference(project, args["store"])
 
 
 def _state_change(name: str) -> Change:
@@ -222,13 +241,14 @@ def _set_customer(project: Project, row: Row, args: dict[str, Any]) -> None:
             row["customerGroup"] = customer["customerGroup"]
 
 
-@ORDERS.action("updateSyncInfo", "channel:object externalId?:text syncedAt?:time")
+@ORDERS.action("updateSyncInfo", "channel:ri=channel externalId?:text syncedAt?:time")
 def _sync_info(project: Project, row: Row, args: dict[str, Any]) -> None:
-    channel = args["channel"]
-    # Channels are not simulated: any id is taken for one.
-    if not isinstance(channel.get("id"), str):
-        raise invalid_operation("Channels are known by id here.")
-    info: Row = {"channel": {"typeId": "channel", "id": channel["id"]}, "syncedAt": args.get("syncedAt", project.now())}
+    channel = project.find(args["channel"])
+    if not {"OrderExport", "OrderImport"} & set(channel["roles"]):
+        text = "The channel does not have one of the roles OrderExport and OrderImport."
+        raise ApiError(400, "MissingRoleOnChannel", text, channel={"typeId": "channel", "id": channel["id"]})
+    reference = {"typeId": "channel", "id": channel["id"]}
+    info: Row = {"channel": reference, "syncedAt": args.get("syncedAt", project.now())}
     if "externalId" in args:
         info["externalId"] = args["externalId"]
-    row["syncInfo"] = [one for one in row["syncInfo"] if one["channel"] != info["channel"]] + [info]
+    row["syncInfo"] = [one for one in row["syncInfo"] if one["channel"] != reference] + [info]

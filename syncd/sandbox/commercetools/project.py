@@ -20,6 +20,15 @@ PATHS = {
     "order": "orders",
     "product-type": "product-types",
     "product": "products",
+    "business-unit": "business-units",
+    "associate-role": "associate-roles",
+    "quote-request": "quote-requests",
+    "staged-quote": "staged-quotes",
+    "quote": "quotes",
+    "standalone-price": "standalone-prices",
+    "store": "stores",
+    "channel": "channels",
+    "state": "states",
     "key-value-document": "custom-objects",
     "subscription": "subscriptions",
 }
@@ -33,13 +42,22 @@ _INDEXES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "customer-groups": {"unique": ("name", "key"), "grouped": ("custom.type.id",)},
     "types": {"unique": ("key",)},
-    "carts": {"unique": ("key",), "grouped": ("customerId", "customerEmail", "custom.type.id")},
+    "carts": {"unique": ("key",), "grouped": ("customerId", "customerEmail", "custom.type.id", "businessUnit.key")},
     "orders": {
         "unique": ("orderNumber",),
-        "grouped": ("customerId", "customerEmail", "cart.id", "custom.type.id"),
+        "grouped": ("customerId", "customerEmail", "cart.id", "custom.type.id", "businessUnit.key"),
     },
     "product-types": {"unique": ("key",)},
-    "products": {"unique": ("key",)},
+    "products": {"unique": ("key",), "grouped": ("productType.id",)},
+    "business-units": {"unique": ("key",), "grouped": ("parentUnit.key", "custom.type.id")},
+    "associate-roles": {"unique": ("key",), "grouped": ("custom.type.id",)},
+    "quote-requests": {"unique": ("key",), "grouped": ("customer.id", "custom.type.id")},
+    "staged-quotes": {"unique": ("key",), "grouped": ("customer.id", "custom.type.id")},
+    "quotes": {"unique": ("key",), "grouped": ("customer.id", "custom.type.id", "businessUnit.key")},
+    "standalone-prices": {"unique": ("key",), "grouped": ("sku", "customerGroup.id", "custom.type.id")},
+    "stores": {"unique": ("key",), "grouped": ("custom.type.id",)},
+    "channels": {"unique": ("key",), "grouped": ("custom.type.id",)},
+    "states": {"unique": ("key",)},
     "custom-objects": {"grouped": ("container",)},
     "subscriptions": {"unique": ("key",)},
 }
@@ -95,6 +113,8 @@ class Project:
         self.collections = {path: Collection(**indexes) for path, indexes in _INDEXES.items()}
         self.skus: dict[str, tuple[str, int]] = {}
         """SKU to product id and variant id."""
+        self.slugs: dict[tuple[str, str], str] = {}
+        """Locale and slug to product id."""
         self.created_at = self.now()
 
     def now(self) -> str:

@@ -6,18 +6,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from syncd.sandbox.commercetools.associate_roles import ROLES
 from syncd.sandbox.commercetools.carts import CARTS
 from syncd.sandbox.commercetools.customers import CUSTOMERS, GROUPS
 from syncd.sandbox.commercetools.orders import ORDERS
-from syncd.sandbox.commercetools.products import PRODUCT_TYPES, PRODUCTS
+from syncd.sandbox.commercetools.prices import PRICES
+from syncd.sandbox.commercetools.product_types import PRODUCT_TYPES
+from syncd.sandbox.commercetools.products import PRODUCTS
 from syncd.sandbox.commercetools.project import Actor
 from syncd.sandbox.commercetools.resource import create
+from syncd.sandbox.commercetools.shop_fabric import CHANNELS, STATES, STORES
 from syncd.sandbox.commercetools.types import TYPES
+from syncd.sandbox.commercetools.units import UNITS
 
 if TYPE_CHECKING:
     from syncd.sandbox.commercetools.account import CommercetoolsSandbox
 
-_ORDER = (TYPES, GROUPS, PRODUCT_TYPES, PRODUCTS, CUSTOMERS, CARTS, ORDERS)
+_ORDER = (
+    TYPES, STATES, CHANNELS, STORES, GROUPS, PRODUCT_TYPES, PRODUCTS, PRICES, CUSTOMERS, ROLES, UNITS, CARTS, ORDERS,
+)  # fmt: skip
 """References point backwards in this order."""
 _BY_PATH = {one.path: one for one in _ORDER}
 

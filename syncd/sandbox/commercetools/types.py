@@ -112,9 +112,8 @@ def _definition(row: Row, name: str, kind: str = "") -> Row:
 
 
 def _may_delete(project: Project, row: Row) -> None:
-    for type_id in ("customer", "customer-group", "cart", "order"):
-        path = PATHS[type_id]
-        if project.collections[path].is_used("custom.type.id", row["id"]):
+    for type_id, path in PATHS.items():
+        if "custom.type.id" in project.indexed(path) and project.collections[path].is_used("custom.type.id", row["id"]):
             raise reference_exists("type", type_id)
 
 

@@ -22,11 +22,14 @@ FEW = 3
 """Up to so many are fetched one by one: the certain answer at the same price."""
 
 
-async def read(client: Client, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
-    """Resources by id, any number."""
+async def read(
+    client: Client, mapping: ObjectMapping, ids: Sequence[str], lane: Lane, *, whole: bool = False
+) -> ReadResult:
+    """Resources by id, any number. ``whole``: with all they have, not with what is mapped only."""
     wanted = list(dict.fromkeys(ids))
     resource = resource_of(mapping)
-    found = await _by_query(client, mapping, resource.identity, wanted, lane) if len(wanted) > FEW else {}
+    path = resource.identity
+    found = await _by_query(client, mapping, path, wanted, lane, whole=whole) if len(wanted) > FEW else {}
     left = [one for one in wanted if one not in found]
     fetched = await each(
         left, lambda one: fetch(client, mapping, resource.by_id(one), lane), client.settings.concurrency
@@ -75,13 +78,13 @@ async def holders(client: Client, resource: Resource, where: str, value: str, la
 
 
 async def _by_query(
-    client: Client, mapping: ObjectMapping, path: str, wanted: Sequence[str], lane: Lane
+    client: Client, mapping: ObjectMapping, path: str, wanted: Sequence[str], lane: Lane, *, whole: bool = False
 ) -> dict[str, Snapshot]:
     """What a query shows, by the value at ``path``."""
     found: dict[str, Snapshot] = {}
     asked = frozenset(wanted)
-    for part in parts(client, mapping, wanted):
-        for one in await _listed(client, mapping, path, part, lane):
+    for part in address_parts(wanted) if whole else parts(client, mapping, wanted):
+        for one in await _listed(client, mapping, path, part, lane, whole=whole):
             value = _text_at(one, path)
             if value in asked:
                 found[value] = one
@@ -89,10 +92,10 @@ async def _by_query(
 
 
 async def _listed(
-    client: Client, mapping: ObjectMapping, path: str, values: Sequence[str], lane: Lane
+    client: Client, mapping: ObjectMapping, path: str, values: Sequence[str], lane: Lane, *, whole: bool
 ) -> list[Snapshot]:
     try:
-        return await _all(client, mapping, one_of(path, values), len(values), lane)
+        return await _all(client, mapping, one_of(path, values), len(values), lane, whole=whole)
     except VendorError as error:
         if error.failure.code != TOO_LONG:
             raise
@@ -101,14 +104,16 @@ async def _listed(
     return [one for some in found for one in some]
 
 
-async def _all(client: Client, mapping: ObjectMapping, where: str, count: int, lane: Lane) -> list[Snapshot]:
+async def _all(
+    client: Client, mapping: ObjectMapping, where: str, count: int, lane: Lane, *, whole: bool = False
+) -> list[Snapshot]:
     """Every row of a predicate that at most ``count`` rows satisfy, also when pages had to shrink."""
     resource, rows_expand, last = resource_of(mapping), expansions(mapping), ""
     found: list[Snapshot] = []
     while True:
         more = f"({where}) and id > :id" if last else where
         asked = Query(more, {"id": last} if last else {}, ("id asc",), count, rows_expand)
-        rows = await page_of(client, mapping, asked, lane)
+        rows = await (query(client, mapping.object, asked, lane) if whole else page_of(client, mapping, asked, lane))
         part = [snapshot(resource, row) for row in rows.rows]
         found += part
         if not part or not rows.full or len(found) >= count:

@@ -84,7 +84,7 @@ class _Job:
         if not ids:
             return {}
         try:
-            seen = await read(self._client, self._mapping, ids, self._lane)
+            seen = await read(self._client, self._mapping, ids, self._lane, whole=True)
         except VendorError as error:
             return dict.fromkeys(ids, error.failure)
         gone = Failure(Remedy.GONE, "ResourceNotFound", "it is not there any more", status=404)

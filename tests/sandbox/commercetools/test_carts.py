@@ -230,6 +230,7 @@ async def test_an_imported_order_carries_its_historic_date(shop: Shop) -> None:
 async def test_orders_are_moved_on_by_their_actions(shop: Shop) -> None:
     cart = await a_cart(shop, lineItems=[{"sku": "TEA"}])
     order = await shop.post("/orders", {"id": cart["id"], "version": 1}, 201)
+    channel = await shop.post("/channels", {"key": "crm", "roles": ["OrderExport"]}, 201)
     order = await shop.update(
         "/orders",
         order,
@@ -238,7 +239,7 @@ async def test_orders_are_moved_on_by_their_actions(shop: Shop) -> None:
         {"action": "changePaymentState", "paymentState": "Paid"},
         {"action": "setOrderNumber", "orderNumber": "A-1"},
         {"action": "setCustomerEmail", "email": "b@example.com"},
-        {"action": "updateSyncInfo", "channel": {"typeId": "channel", "id": "c1"}, "externalId": "x"},
+        {"action": "updateSyncInfo", "channel": {"typeId": "channel", "id": channel["id"]}, "externalId": "x"},
     )
     states = (order["orderState"], order["shipmentState"], order["paymentState"])
     assert states == ("Cancelled", "Canceled", "Paid")

@@ -164,6 +164,7 @@ def test_random_resources_read_both_ways_are_the_same(who: list[dict[str, Any]],
             drafts = [
                 {"email": f"p{n}@x.org", "authenticationMode": "ExternalAuth", **one} for n, one in enumerate(who)
             ]
+            seed(account, "stores", [{"key": "main"}])
             seed(account, "customers", drafts)
             seed(account, "product-types", [{"key": "plain", "name": "Plain", "description": ""}])
             seed(account, "products", [PRODUCT])
