@@ -4,6 +4,7 @@
 
     system.py      the connection as the engine sees it
       capture.py   polls by (lastModifiedAt, id), scans by id
+      endings.py   what was deleted, by the project's messages
       read.py      by id and by our key
       rows.py      pages by GraphQL or by the HTTP API; reading.py which of them; selections.py what is asked for (pure)
       write.py     creates, updates and deletes, one verdict each

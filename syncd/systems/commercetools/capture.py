@@ -9,13 +9,14 @@ met in the next round. All moments are the vendor's; our clock gives nothing but
 
 Rows met twice are the caller's to drop: the dedupe key of a polled change is ``<object>:<id>:<version>``.
 
-A **scan** walks ``id``, which writes never change. Deletions show in neither.
+A **scan** walks ``id``, which writes never change. Deletions show in neither; a round of a poll ends with a look at the
+project's messages, which tell them (:mod:`.endings`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -25,6 +26,7 @@ from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.model.value import InvalidValueError, instant_from_ms, instant_to_ms
 from syncd.systems.commercetools.client import Client
+from syncd.systems.commercetools.endings import Mark, ended
 from syncd.systems.commercetools.query import Query, Rows
 from syncd.systems.commercetools.resources import bad_response, expansions, resource_of, snapshot
 from syncd.systems.commercetools.rows import rows as page_of
@@ -46,6 +48,8 @@ class PollCursor:
     """While walking: our clock when the round began, in milliseconds since the epoch."""
     floor: str = ""
     """While walking: ``at`` of the cursor the round began with. The next round never starts before it."""
+    ended: Mark | None = None
+    """Where the walk over the messages of deletions stands; see :mod:`.endings`."""
 
     @property
     def walking(self) -> bool:
@@ -56,6 +60,8 @@ class PollCursor:
         members: dict[str, Any] = {"at": self.at}
         if self.walking:
             members |= {"id": self.id, "begun": self.begun, "floor": self.floor}
+        if self.ended is not None:
+            members["ended"] = self.ended.members()
         return orjson.dumps(members).decode()
 
     @classmethod
@@ -69,7 +75,7 @@ class PollCursor:
         if not (isinstance(identity, str) and isinstance(begun, int) and isinstance(floor, str)):
             raise _bad_cursor()
         _ms(floor)
-        return cls(at, identity, begun, floor)
+        return cls(at, identity, begun, floor, Mark.of(members.get("ended")))
 
 
 async def poll(client: Client, mapping: ObjectMapping, text: str | None, lane: Lane) -> Page:
@@ -84,7 +90,10 @@ async def poll(client: Client, mapping: ObjectMapping, text: str | None, lane: L
     if found:
         _must_advance(cursor, found[-1])
     following = _next(cursor, found, full=rows.full, begun=begun, now=client.now_ms())
-    return Page(found, following.encode(), more=following.walking)
+    if following.walking:
+        return Page(found, replace(following, ended=cursor.ended).encode(), more=True)
+    gone, mark, more = await ended(client, mapping, cursor.ended or Mark(cursor.floor or cursor.at), lane)
+    return Page([*found, *gone], replace(following, ended=mark if mark.looked else None).encode(), more=more)
 
 
 async def scan(client: Client, mapping: ObjectMapping, text: str | None, lane: Lane) -> Page:

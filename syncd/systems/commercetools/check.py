@@ -12,6 +12,7 @@ from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.systems.commercetools.actions import is_writable
 from syncd.systems.commercetools.client import Client
+from syncd.systems.commercetools.endings import TOLD, probe
 from syncd.systems.commercetools.provision import provision, refused, wanted_fields
 from syncd.systems.commercetools.query import Query, query
 from syncd.systems.commercetools.resources import CUSTOM_OBJECTS, RESOURCES, expansions, resource_named
@@ -32,6 +33,8 @@ async def check(client: Client, connection: str, mappings: Sequence[ObjectMappin
     reached = await _reach(client, connection, mappings, world)
     findings += reached
     if any(one.severity is Severity.OK and one.code == "reachable" for one in reached):
+        findings += await _deletions(client, connection, mappings)
+        findings += _reads(client, mappings)
         findings += await _types(client, connection, mappings)
         findings += await _groups(client, connection, mappings)
     return findings
@@ -156,6 +159,33 @@ def _skew(connection: str, vendor_ms: int | None, ours_ms: int) -> Finding | Non
         f"this machine's clock is {abs(seconds):.0f} s {way} the vendor's",
         "synchronise the clock (chrony, systemd-timesyncd)",
     )
+
+
+async def _deletions(client: Client, connection: str, mappings: Sequence[ObjectMapping]) -> list[Finding]:
+    """Whether polls can tell what was deleted: a notice, since events and reads tell it too."""
+    told = [one.object for one in mappings if one.object in TOLD and one.capture.poll_seconds]
+    if not told:
+        return []
+    try:
+        closed = await probe(client, Lane.OPERATOR)
+    except VendorError as error:
+        closed = f"{error.failure.code}: {error.failure.message}"
+    subject = f"{connection}.messages"
+    if not closed:
+        return [Finding(Severity.OK, "deletions", subject, f"polls tell what is deleted of {', '.join(told)}")]
+    what = f"polls do not tell what is deleted of {', '.join(told)}: {closed}"
+    return [Finding(Severity.OK, "deletions", subject, what, "give it view_messages, and switch messages on")]
+
+
+def _reads(client: Client, mappings: Sequence[ObjectMapping]) -> list[Finding]:
+    """What GraphQL was wanted for and does not serve."""
+    if client.settings.reads != "graphql":
+        return []
+    return [
+        Finding(Severity.WARNING, "reads", one.name, f"read by the HTTP API, not by GraphQL: {why}", "map other paths")
+        for one in mappings
+        if (why := client.reading.why_not(one))
+    ]
 
 
 async def _types(client: Client, connection: str, mappings: Sequence[ObjectMapping]) -> list[Finding]:

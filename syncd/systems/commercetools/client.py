@@ -39,6 +39,14 @@ class Reply:
     """The vendor's clock when it answered, in whole seconds, as milliseconds since the epoch."""
 
 
+@dataclass(frozen=True, slots=True)
+class Messages:
+    closed: str
+    """Why the project's messages cannot be asked for; empty where they can."""
+    looked_at: int
+    """Our clock, in milliseconds since the epoch."""
+
+
 class Client:
     """One project's HTTP API. Built closed."""
 
@@ -57,6 +65,8 @@ class Client:
         self._tokens = Tokens(settings, self._wire, world)
         self._notices: set[str] = set()
         self.reading = Reading(settings.reads)
+        self.messages: Messages | None = None
+        """Whether the project's messages can be asked for; ``None`` until somebody looked."""
         self.settings = settings
 
     def open(self) -> None:

@@ -13,6 +13,7 @@ from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.systems.commercetools import capture, check, provision, read, write
 from syncd.systems.commercetools.client import Client
+from syncd.systems.commercetools.endings import TOLD
 from syncd.systems.commercetools.resources import resource_named
 from syncd.systems.commercetools.settings import CommercetoolsSettings
 from syncd.systems.contract import (
@@ -64,9 +65,11 @@ class CommercetoolsSystem:
         resource = resource_named(object_)
         if resource is None:
             return UNKNOWN
-        # A poll never shows a deletion; the vendor's messages do, where they are handed on.
-        tells = {Channel.POLL: frozenset({ChangeKind.STATE})}
-        tells[Channel.EVENT] = frozenset({ChangeKind.STATE, ChangeKind.DELETED})
+        # A poll never shows a deletion by itself; the project's messages do, where it keeps them.
+        closed = self._client.messages is not None and self._client.messages.closed
+        told = {ChangeKind.STATE, ChangeKind.DELETED} if object_ in TOLD and not closed else {ChangeKind.STATE}
+        tells = {Channel.POLL: frozenset(told)}
+        tells[Channel.EVENT] = frozenset({ChangeKind.STATE, ChangeKind.DELETED, ChangeKind.ERASED})
         keyed = resource.keyed and Action.CREATE in resource.actions
         return Abilities(scans=True, actions=resource.actions, keyed=keyed, versioned=True, tells=tells)
 

@@ -123,6 +123,8 @@ class ScriptedVendor:
         if request.url.path == "/oauth/token":
             self.tokens += 1
             return self.token_reply(self.tokens)
+        if request.url.path == "/acme":
+            return httpx.Response(200, json={"key": "acme", "messages": {"enabled": False}})
         self.requests.append(request)
         return self.handler(request)
 

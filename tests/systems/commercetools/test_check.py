@@ -68,7 +68,7 @@ async def test_a_healthy_project_has_only_good_findings() -> None:
     found = await check(project())
     assert {one.severity for one in found} == {Severity.OK}
     assert codes(found, Severity.OK) == [
-        "credential", "scopes", "reachable", "reachable", "clock-skew", "types", "groups",
+        "credential", "scopes", "reachable", "reachable", "clock-skew", "deletions", "types", "groups",
     ]  # fmt: skip
 
 
