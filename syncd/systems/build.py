@@ -61,7 +61,7 @@ def build_system(
     if isinstance(connection, CommercetoolsSettings):
         return _commercetools(connection, needed, payer, world)
     if isinstance(connection, HubspotSettings):
-        return _hubspot(connection, needed, secrets, payer, world, keep)
+        return _hubspot(connection, needed, secrets, payer, world, keep, jobs)
     if isinstance(connection, SalesforceSettings):
         return _salesforce(connection, needed, payer, world, jobs)
     if isinstance(connection, BigcommerceSettings):
@@ -97,6 +97,7 @@ def _hubspot(
     payer: Payer,
     world: World,
     keep: Keep | None,
+    jobs: JobBook | None,
 ) -> System:
     from syncd.systems.hubspot.journal_pages import SCOPES
     from syncd.systems.hubspot.settings import AppGrant, OAuthGrant, Settings
@@ -125,7 +126,7 @@ def _hubspot(
         time_zone=connection.time_zone,
         read_seconds=connection.timeout,
     )
-    return HubSpot(settings, payer, world, keep=kept if keep is not None else None)
+    return HubSpot(settings, payer, world, keep=kept if keep is not None else None, jobs=jobs)
 
 
 def _bigcommerce(

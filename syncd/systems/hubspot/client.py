@@ -32,6 +32,19 @@ class Reply:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """A request before it is signed."""
+
+    method: str
+    path: str
+    body: bytes | None = None
+    query: Mapping[str, str] | None = None
+    content_type: str = "application/json"
+    writes: bool = False
+    """It may change something, so that an unclear end is not taken for a failure."""
+
+
 class Client:
     """Raises :class:`VendorError` for every reply outside 2xx, every unreadable one and every one that never came."""
 
@@ -77,13 +90,22 @@ class Client:
 
     async def post(self, path: str, body: Any, lane: Lane, *, writes: bool = False) -> Reply:
         """``writes`` says that the call may change something, so that an unclear end is not taken for a failure."""
-        return await self._authorised("POST", path, orjson.dumps(body), None, lane, writes=writes)
+        return await self._authorised(_Ask("POST", path, orjson.dumps(body), writes=writes), lane)
+
+    async def send(self, path: str, body: bytes, content_type: str, lane: Lane) -> Reply:
+        """Something that is not JSON, and may change something."""
+        return await self._authorised(_Ask("POST", path, body, content_type=content_type, writes=True), lane)
 
     async def get(self, path: str, query: Mapping[str, str], lane: Lane) -> Reply:
-        return await self._authorised("GET", path, None, query, lane, writes=False)
+        return await self._authorised(_Ask("GET", path, query=query), lane)
 
     async def delete(self, path: str, lane: Lane) -> Reply:
-        return await self._authorised("DELETE", path, None, None, lane, writes=True)
+        return await self._authorised(_Ask("DELETE", path, writes=True), lane)
+
+    async def keyed(self, path: str, key: Secret, lane: Lane) -> Reply:
+        """Ask with a developer account's key instead of a token. The vendor takes it in the query only."""
+        ask = _Ask("GET", path, query={"hapikey": key.reveal()})
+        return self._open_reply(await self._sent(Call(self._kind), ask, lane, {}), writes=False)
 
     async def sign_in(self, grant: AppGrant, path: str, lane: Lane) -> Mapping[str, Any]:
         """Buy a token on an app's own behalf. A purchase whose answer got lost is made again: it costs nothing."""
@@ -93,52 +115,26 @@ class Client:
             "client_secret": grant.client_secret.reveal(),
             "scope": " ".join(grant.scopes),
         }
-        headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
-        answer = await self._sent(
-            Call("auth"), "POST", path, urlencode(form).encode(), None, lane, headers, writes=False
-        )
-        data = self._open_reply(answer, writes=False).data
+        ask = _Ask("POST", path, urlencode(form).encode(), content_type="application/x-www-form-urlencoded")
+        data = self._open_reply(await self._sent(Call("auth"), ask, lane, {}), writes=False).data
         return data if isinstance(data, Mapping) else {}
 
-    async def _authorised(
-        self, method: str, path: str, body: bytes | None, query: Mapping[str, str] | None, lane: Lane, *, writes: bool
-    ) -> Reply:
+    async def _authorised(self, ask: _Ask, lane: Lane) -> Reply:
         token = await self._auth.token(lane)
-        answer = await self._paid(method, path, body, query, lane, token, writes=writes)
+        answer = await self._signed(ask, lane, token)
         if answer.status_code == 401:  # Certainly not applied, so sending it again is safe.
             newer = await self._auth.renew(token, lane)
             if newer is not None:
-                answer = await self._paid(method, path, body, query, lane, newer, writes=writes)
-        return self._open_reply(answer, writes=writes)
+                answer = await self._signed(ask, lane, newer)
+        return self._open_reply(answer, writes=ask.writes)
 
-    async def _paid(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        query: Mapping[str, str] | None,
-        lane: Lane,
-        token: Secret,
-        *,
-        writes: bool,
-    ) -> httpx.Response:
-        headers = {"authorization": f"Bearer {token.reveal()}", "accept": "application/json"}
-        if body is not None:
-            headers["content-type"] = "application/json"
-        return await self._sent(Call(self._kind), method, path, body, query, lane, headers, writes=writes)
+    async def _signed(self, ask: _Ask, lane: Lane, token: Secret) -> httpx.Response:
+        return await self._sent(Call(self._kind), ask, lane, {"authorization": f"Bearer {token.reveal()}"})
 
-    async def _sent(
-        self,
-        call: Call,
-        method: str,
-        path: str,
-        body: bytes | None,
-        query: Mapping[str, str] | None,
-        lane: Lane,
-        headers: Mapping[str, str],
-        *,
-        writes: bool,
-    ) -> httpx.Response:
+    async def _sent(self, call: Call, ask: _Ask, lane: Lane, headers: Mapping[str, str]) -> httpx.Response:
+        headers = {"accept": "application/json", **headers}
+        if ask.body is not None:
+            headers["content-type"] = ask.content_type
         if self._http is None:
             raise AssertionError("open() comes first")
         async with self._payer.pay(call, lane):
@@ -146,10 +142,12 @@ class Client:
             try:
                 # httpx bounds each read; a reply that drips needs a bound on the whole.
                 async with asyncio.timeout(self._settings.connect_seconds + 2 * self._settings.read_seconds):
-                    answer = await self._http.request(method, path, content=body, params=query, headers=headers)
+                    answer = await self._http.request(
+                        ask.method, ask.path, content=ask.body, params=ask.query, headers=headers
+                    )
             except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
                 self._payer.observe(call, 0, {}, self._world.clock.monotonic() - began)
-                raise VendorError(failure_of_exception(error, writes=writes)) from None
+                raise VendorError(failure_of_exception(error, writes=ask.writes)) from None
             told = blame(answer.status_code, answer.headers, answer.content)
             self._payer.observe(call, answer.status_code, told, self._world.clock.monotonic() - began)
         self._vitals.note(told, self._world.clock.now_ms())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from syncd.model.change import Lane
-from syncd.model.mapping import ObjectMapping
+from syncd.model.mapping import ASSOCIATIONS, ObjectMapping
 from syncd.systems.hubspot.channels import ERASABLE
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.objects import TYPE_IDS, listed, modified_property
@@ -69,7 +69,8 @@ def wanted_of(mapping: ObjectMapping) -> list[Asked]:
     """The vendor's own stamp of the last change is no property that can be asked for."""
     type_id = type_id_of(mapping.object)
     stamps = {modified_property(mapping.object), "lastmodifieddate", "hs_lastmodifieddate", "hs_object_id"}
-    names = frozenset(path for item in mapping.readable() for path in item.paths) - stamps
+    told = (path for item in mapping.readable() for path in item.paths)
+    names = frozenset(path for path in told if not path.startswith(ASSOCIATIONS)) - stamps
     asked = [Asked("OBJECT", type_id, frozenset(ACTIONS), names)]
     if mapping.relations:
         others = frozenset(type_id_of(one.object) for one in mapping.relations)

@@ -162,7 +162,7 @@ class Reader:
             query["after"] = place
         reply = await self._client.get(self._paths.objects(mapping.object), query, lane)
         results = results_of(reply)
-        after = _next(reply.data)
+        after = next_of(reply.data)
         mark = {"after": after} if after else {"done": True}
         shots = {str(one["id"]): snapshot(mapping.object, one, aliases) for one in results}
         shots = await self._relations.filled(mapping, shots, lane)
@@ -179,7 +179,7 @@ class Reader:
             for one in results_of(reply)
             if since <= (at := milliseconds(one.get("archivedAt")) or milliseconds(one.get("updatedAt"))) <= until
         ]
-        return gone, _next(reply.data)
+        return gone, next_of(reply.data)
 
     async def absorbed(self, mapping: ObjectMapping, survivors: Sequence[Snapshot], lane: Lane) -> list[Snapshot]:
         """What was merged away into these objects, as they say themselves."""
@@ -229,7 +229,8 @@ class Reader:
         return found
 
 
-def _next(data: Any) -> str:
+def next_of(data: Any) -> str:
+    """Where the next page begins; empty on the last one."""
     paging = data.get("paging") if isinstance(data, Mapping) else None
     after = ((paging or {}).get("next") or {}).get("after")
     return str(after) if after else ""

@@ -24,6 +24,9 @@ ASSOCIATION_BATCH: Final = 1000
 """Inputs per association batch call. The vendor's limit is remembered as 2,000; a refusal is halved, so a lower limit
 costs calls and nothing else."""
 
+BULK: Final = 10_000
+"""Writes of the bulk lane taken at once: what an import is worth it for, and still little memory."""
+
 LIST_PAGE: Final = 100
 SEARCH_PAGE: Final = 200
 
@@ -111,6 +114,10 @@ class Paths:
         return (
             f"/crm/associations/{self.version}/{pair}/{tail}" if self._dated else f"/crm/v4/associations/{pair}/{tail}"
         )
+
+    def imports(self, tail: str = "") -> str:
+        stem = f"/crm/imports/{self.version}" if self._dated else "/crm/v3/imports"
+        return f"{stem}/{tail}" if tail else stem
 
     def journal(self, tail: str) -> str:
         """Of the one account that the app is asked about; there is a journal over all accounts of an app, too."""

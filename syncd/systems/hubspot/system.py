@@ -17,6 +17,9 @@ from syncd.systems.contract import (
     Batch,
     Capabilities,
     Finding,
+    Job,
+    JobBook,
+    NoJobBook,
     OutOfBudgetError,
     Page,
     Payer,
@@ -32,6 +35,8 @@ from syncd.systems.hubspot.capture import Capture
 from syncd.systems.hubspot.channels import tells
 from syncd.systems.hubspot.check import Checker
 from syncd.systems.hubspot.client import Client
+from syncd.systems.hubspot.imports import Imports
+from syncd.systems.hubspot.imports_plan import importable
 from syncd.systems.hubspot.journal import Journal
 from syncd.systems.hubspot.journal_pages import Files, Pages, app_client
 from syncd.systems.hubspot.journal_subscriptions import Subscriptions
@@ -43,7 +48,7 @@ from syncd.systems.hubspot.provision import Provisioner
 from syncd.systems.hubspot.read import Reader
 from syncd.systems.hubspot.relations import Relations
 from syncd.systems.hubspot.sdk import Sdk
-from syncd.systems.hubspot.settings import BATCH, Paths, Settings
+from syncd.systems.hubspot.settings import BATCH, BULK, Paths, Settings
 from syncd.systems.hubspot.vitals import Vitals
 from syncd.systems.hubspot.webhooks import HubSpotWebhooks
 from syncd.systems.hubspot.write import Writer
@@ -60,8 +65,8 @@ def _told() -> Iterator[None]:
 
 
 class HubSpot:
-    """Implements ``System``, ``MergingSystem`` and ``WebhookSource``. Opening makes no call: a vendor that is down must
-    not keep syncd from starting.
+    """Implements ``System``, ``MergingSystem``, ``StreamingSystem``, ``JobSystem`` and ``WebhookSource``. Opening makes
+    no call: a vendor that is down must not keep syncd from starting.
 
     ``keep`` stores a rotated OAuth refresh token before it is used. ``transport`` replaces the network of the batch
     path in tests.
@@ -74,6 +79,7 @@ class HubSpot:
         world: World,
         *,
         keep: Keep | None = None,
+        jobs: JobBook | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._settings = settings
@@ -88,7 +94,10 @@ class HubSpot:
         self._reader = Reader(self._client, self._sdk, paths, pipelines, relations)
         self._capture = Capture(self._sdk, world, vitals, pipelines, relations)
         self._merger = Merger(self._client, self._sdk, paths)
-        self._writer = Writer(self._client, paths, pipelines)
+        self._imports = Imports(
+            settings.connection, self._client, self._sdk, paths, self._reader, jobs or NoJobBook(), world, vitals
+        )
+        self._writer = Writer(self._client, paths, pipelines, self._imports)
         self._checker = Checker(settings, self._sdk, paths, pipelines, vitals)
         self._provisioner = Provisioner(settings.connection, self._sdk, pipelines)
         self._webhooks = HubSpotWebhooks(settings, world, vitals)
@@ -105,7 +114,7 @@ class HubSpot:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(write_batch=BATCH, read_batch=BATCH, ordered_versions=False)
+        return Capabilities(write_batch=BATCH, read_batch=BATCH, ordered_versions=False, bulk_batch=BULK)
 
     def abilities(self, object_: str) -> Abilities:
         if not known(object_):
@@ -117,6 +126,7 @@ class HubSpot:
             keyed=writes,
             tells=tells(self._settings, object_),
             merges=mergeable(object_),
+            bulk=writes and importable(object_),
         )
 
     async def open(self) -> None:
@@ -164,6 +174,10 @@ class HubSpot:
         self, mapping: ObjectMapping, survivor: str, absorbed: Sequence[str], lane: Lane
     ) -> tuple[Verdict, ...]:
         return await self._merger.merge(mapping, survivor, absorbed, lane)
+
+    async def resume(self, mapping: ObjectMapping, job: Job, lane: Lane) -> Sequence[Verdict]:
+        with _told():
+            return await self._imports.resume(mapping, job, lane)
 
     def accept(self, request: WebhookRequest) -> Sequence[Change]:
         return self._webhooks.accept(request)

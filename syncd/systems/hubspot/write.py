@@ -22,6 +22,7 @@ from syncd.systems.hubspot.batch import Done, Input, waves, write_objects
 from syncd.systems.hubspot.children import write_children
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.deletions import delete
+from syncd.systems.hubspot.imports import Imports
 from syncd.systems.hubspot.pipelines import Aliases, Pipelines
 from syncd.systems.hubspot.read import snapshot
 from syncd.systems.hubspot.settings import BATCH, Paths
@@ -58,10 +59,11 @@ class Draft:
 
 
 class Writer:
-    def __init__(self, client: Client, paths: Paths, pipelines: Pipelines) -> None:
+    def __init__(self, client: Client, paths: Paths, pipelines: Pipelines, imports: Imports) -> None:
         self._client = client
         self._paths = paths
         self._pipelines = pipelines
+        self._imports = imports
 
     async def write(self, mapping: ObjectMapping, writes: Sequence[Write], lane: Lane) -> list[Verdict]:
         """One verdict per write. Never raises for the vendor or the budget."""
@@ -72,13 +74,26 @@ class Writer:
             return _all_failed(drafts, out_of_budget(error))
         except VendorError as error:
             return _all_failed(drafts, error.failure)
-        await self._objects(mapping, drafts, aliases, lane)
+        if len(drafts) > BATCH and lane is Lane.BULK:
+            await self._import(mapping, drafts, aliases, lane)
+        await self._objects(mapping, [one for one in drafts if not (one.applied or one.failure)], aliases, lane)
         if any(draft.failure is not None and draft.failure.code == "INVALID_OPTION" for draft in drafts):
             self._pipelines.forget()  # A stage may have been renamed or remade.
         standing = [draft for draft in drafts if draft.applied and draft.write.action is not Action.DELETE]
         await self._relations(mapping, standing, lane)
         await write_children(self._client, self._paths, mapping, standing, lane)
         return [draft.verdict() for draft in drafts]
+
+    async def _import(self, mapping: ObjectMapping, drafts: Sequence[Draft], aliases: Aliases, lane: Lane) -> None:
+        """As many as an import is worth it for. What it did not write is left as it was."""
+        rows = [(one.write, wire(one.write.values, aliases)) for one in drafts]
+        done = await self._imports.write(mapping, rows, lane)
+        for draft in drafts:
+            outcome = done.get(draft.write.key)
+            if isinstance(outcome, Failure):
+                draft.fail(outcome)
+            elif outcome:
+                draft.external_id, draft.applied = outcome, True
 
     async def _objects(self, mapping: ObjectMapping, drafts: Sequence[Draft], aliases: Aliases, lane: Lane) -> None:
         groups: dict[str, dict[str, tuple[Draft, Input]]] = {"batch/upsert": {}, "batch/update": {}}
