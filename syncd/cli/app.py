@@ -231,15 +231,25 @@ def sandbox(
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS")] = "127.0.0.1",
     vendors: Annotated[
         list[str] | None,
-        typer.Option("--vendor", metavar="NAME", help="Repeatable; else commercetools, hubspot.", show_default=False),
+        typer.Option("--vendor", metavar="NAME", help="Repeatable; else all four.", show_default=False),
     ] = None,
+    scale: Annotated[
+        int, typer.Option("--scale", metavar="PEOPLE", help="A world of so many people, known to all vendors.")
+    ] = 0,
+    plans: Annotated[
+        str, typer.Option("--plan", metavar="VENDOR=PLAN,...", help="Editions or plans: salesforce=developer.")
+    ] = "",
     config: Config = None,
 ) -> None:
     """The simulated vendors alone. Prints their addresses as one line of JSON."""
     from syncd.cli.start import run_sandbox
 
     del config  # the sandbox has no use for it; every command takes it
-    _finish(run_sandbox(port=port, seed=seed, faults=faults, host=host, vendors=tuple(vendors or ())))
+    _finish(
+        run_sandbox(
+            port=port, seed=seed, faults=faults, host=host, vendors=tuple(vendors or ()), scale=scale, plans=plans
+        )
+    )
 
 
 @app.command()

@@ -45,7 +45,13 @@ def run_demo(
     )  # fmt: skip
 
 
-def run_sandbox(*, port: int, seed: int, faults: str, host: str, vendors: tuple[str, ...]) -> int:
-    from syncd.sandbox.command import DEFAULT_VENDORS, SandboxOptions, run
+def run_sandbox(
+    *, port: int, seed: int, faults: str, host: str, vendors: tuple[str, ...], scale: int, plans: str
+) -> int:
+    from syncd.sandbox.command import KNOWN_VENDORS, SandboxOptions, run
 
-    return run(SandboxOptions(port=port, seed=seed, faults=faults, vendors=vendors or DEFAULT_VENDORS, host=host))
+    return run(
+        SandboxOptions(
+            port=port, seed=seed, faults=faults, vendors=vendors or KNOWN_VENDORS, host=host, scale=scale, plans=plans
+        )
+    )

@@ -3,6 +3,7 @@
 ====== ============================== =========================================================================
 GET    /_sandbox/state                counts per vendor, requests, replies by status, ledger length, seed
 GET    /_sandbox/ledger               ``vendor``, ``after`` (seq), ``limit`` (0 = all) -> {"effects": [...]}
+GET    /_sandbox/person               ``number``, or ``vendor`` and ``id``: a person of the world, and all their records
 GET    /_sandbox/{vendor}/dump        all objects by kind; ``object`` narrows to one kind
 POST   /_sandbox/faults               {"faults": "storm,latency=0.1"}
 POST   /_sandbox/outage               {"vendor": "hubspot", "on": true, "mode": "abort" | "503"}
@@ -48,6 +49,8 @@ class Admin:
                 return reply_json(self._state())
             case "GET", ["ledger"]:
                 return self._ledger(request)
+            case "GET", ["person"]:
+                return self._person(request)
             case "POST", ["faults"]:
                 self._sandbox.set_faults(str(_body(request)["faults"]))
                 return reply_json({"ok": True})
@@ -81,6 +84,20 @@ class Admin:
             int(request.param("after", "0")), vendor=request.param("vendor"), limit=int(request.param("limit", "0"))
         )
         return reply_json({"effects": rows})
+
+    def _person(self, request: Request) -> Reply:
+        """The truth about who is who: what no vendor knows."""
+        known = {name: one.inhabitants for name, one in self._sandbox.vendors.items() if one.inhabitants is not None}
+        number = int(request.param("number", "-1"))
+        if request.param("vendor"):
+            here, id_ = known[request.param("vendor")], request.param("id")
+            rank = here.rank_of(id_) if isinstance(here.id_at(0), str) else here.rank_of(int(id_))
+            number = -1 if rank is None else here.roster.at(rank).member
+        world = self._sandbox.world
+        if world is None or not 0 <= number < world.people:
+            return _refuse(404, "no such person in the world")
+        records = {name: [str(one.id_at(rank)) for rank in one.roster.ranks(number)] for name, one in known.items()}
+        return reply_json({"person": world.person(number), "records": records})
 
     def _outage(self, body: Mapping[str, Any]) -> Reply:
         self._sandbox.set_outage(str(body["vendor"]), on=bool(body["on"]), mode=str(body.get("mode", "abort")))

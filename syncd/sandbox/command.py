@@ -9,7 +9,7 @@ import asyncio
 import importlib
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -23,9 +23,6 @@ from syncd.sandbox.vendor import Vendor
 KNOWN_VENDORS = ("commercetools", "hubspot", "bigcommerce", "salesforce")
 """Each is a package ``syncd.sandbox.<name>`` whose ``SIMULATOR`` is a subclass of :class:`Vendor`."""
 
-DEFAULT_VENDORS = ("commercetools", "hubspot")
-"""Those that run when none is asked for."""
-
 
 @dataclass(frozen=True, slots=True)
 class SandboxOptions:
@@ -34,8 +31,31 @@ class SandboxOptions:
     have more than one; with 0 all ports are free ones."""
     seed: int = 0
     faults: str = "none"
-    vendors: tuple[str, ...] = DEFAULT_VENDORS
+    vendors: tuple[str, ...] = KNOWN_VENDORS
     host: str = "127.0.0.1"
+    scale: int = 0
+    """How many people the world has that all vendors share; 0: the vendors begin empty."""
+    plans: str = ""
+    """``salesforce=enterprise,bigcommerce=pro``: plans or editions that differ from a vendor's usual one."""
+
+
+class PlansError(ValueError):
+    """A ``--plan`` text that cannot be understood, or a scale that cannot be; the message says what was expected."""
+
+
+def parse_plans(text: str, vendors: Iterable[str]) -> dict[str, str]:
+    """Plan by vendor. Raises :class:`PlansError`."""
+    plans: dict[str, str] = {}
+    here = tuple(vendors)
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        name, _, plan = (part.strip().lower() for part in word.partition("="))
+        if name not in here:
+            raise PlansError(f"plan: no vendor {name!r} here; expected VENDOR=PLAN, vendors are {', '.join(here)}")
+        known = simulator(name).plans
+        if plan not in known:
+            raise PlansError(f"plan: {name} has no plan {plan!r}; there are {', '.join(known) or 'none'}")
+        plans[name] = plan
+    return plans
 
 
 def simulator(name: str) -> type[Vendor]:
@@ -47,7 +67,10 @@ def simulator(name: str) -> type[Vendor]:
 
 
 def assemble(options: SandboxOptions) -> Sandbox:
-    """A sandbox with the vendors asked for, not yet open. Raises ``FaultsError`` and ``KeyError``."""
+    """A sandbox with the vendors asked for, not yet open. Raises ``FaultsError``, ``PlansError`` and ``KeyError``."""
+    plans = parse_plans(options.plans, [name for name in options.vendors if simulator(name)])
+    if options.scale < 0:
+        raise PlansError(f"scale: expected 0 or more people, not {options.scale}")
     sandbox = Sandbox(seed=options.seed, faults=options.faults, host=options.host, admin_port=options.port)
     beyond = count(options.port + len(options.vendors) + 1)
     for place, name in enumerate(options.vendors, start=1):
@@ -55,14 +78,18 @@ def assemble(options: SandboxOptions) -> Sandbox:
         more: dict[str, Any] = {port: next(beyond) if options.port else 0 for port in kind.more_ports}
         if more:
             more["host"] = options.host
+        if name in plans:
+            more |= kind.on_plan(plans[name])
         sandbox.add(kind, port=options.port + place if options.port else 0, **more)
+    if options.scale:
+        sandbox.populate(options.scale)
     return sandbox
 
 
 async def serve(options: SandboxOptions, say: Callable[[str], None], until: asyncio.Event | None = None) -> None:
     """Run until SIGTERM or SIGINT (or ``until``). When all ports listen, ``say`` gets one line of JSON:
 
-    ``{"ready": true, "admin": "http://...", "commercetools": "http://...", "hubspot": "http://..."}``, and further
+    ``{"ready": true, "admin": "http://...", "commercetools": "http://...", ...}`` by vendor, and further
     doors as ``salesforce_pubsub``, ``salesforce_https``, ``salesforce_ca``.
     """
     end = until or asyncio.Event()
@@ -85,7 +112,7 @@ def run(options: SandboxOptions, say: Callable[[str], None] | None = None) -> in
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve(options, speak))
-    except (FaultsError, KeyError, OverflowError) as error:
+    except (FaultsError, PlansError, KeyError, OverflowError) as error:
         _complain(error)
         return 2
     except OSError as error:

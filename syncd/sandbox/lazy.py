@@ -50,7 +50,7 @@ class Base(ABC, Generic[Id, Made]):
 
     @abstractmethod
     def find(self, path: str, value: Any) -> Iterable[int]:
-        """Ascending ranks of the rows that have a value (as the table's index knows it) at an indexed path."""
+        """Ascending ranks of the rows that have a value at an indexed path."""
 
     # -- time
 
@@ -174,10 +174,9 @@ class Segment(Generic[Id, Made]):
         """Those that are not gone, then others that are greater."""
         return Ids(self.base, self.gone, more)
 
-    def ranks(self, start: int = 0) -> Iterator[int]:
-        """Untouched ones, ascending."""
-        state = self._state
-        return (rank for rank in range(start, self.base.size) if state[rank] == _UNTOUCHED)
+    def ranks(self) -> Iterator[tuple[int, bool]]:
+        """Ascending ranks that are not gone, and whether they are untouched."""
+        return ((rank, state == _UNTOUCHED) for rank, state in enumerate(self._state) if state != _GONE)
 
     def by_time(self, from_ms: int | None = None, *, backwards: bool = False) -> Iterator[tuple[int, int]]:
         state = self._state

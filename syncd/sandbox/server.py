@@ -26,6 +26,7 @@ from syncd.sandbox.faults import FaultsError, FaultSpec, VendorFaults, parse
 from syncd.sandbox.http import MAX_BODY_BYTES, Handler, HttpProtocol
 from syncd.sandbox.ledger import Ledger
 from syncd.sandbox.vendor import Room, Vendor
+from syncd.sandbox.world.world import World
 
 _V = TypeVar("_V", bound=Vendor)
 _BACKLOG = 512
@@ -60,6 +61,7 @@ class Sandbox:
         self.clock: Clock = clock or SystemClock()
         self.ledger = Ledger(self.clock)
         self.vendors: dict[str, Vendor] = {}
+        self.world: World | None = None
         self._spec: FaultSpec = parse(faults)
         self._host = host
         self._doors: dict[str, _Door] = {"": _Door(admin_port, Admin(self).handle, lambda: False, set())}
@@ -75,6 +77,13 @@ class Sandbox:
             port, vendor.serve, lambda: room.faults.outage == "abort", set(), max_body_bytes=kind.max_body_bytes
         )
         return vendor
+
+    def populate(self, people: int) -> World:
+        """Let a world of that many people have been at all vendors always; before anything else happens there."""
+        self.world = World(self.seed, people)
+        for vendor in self.vendors.values():
+            vendor.populate(self.world)
+        return self.world
 
     def _room(self, name: str) -> Room:
         faults = VendorFaults(name, self.seed, self._spec.plan(name))

@@ -16,6 +16,7 @@ from syncd.runtime.clock import Clock
 from syncd.sandbox.faults import VendorFaults
 from syncd.sandbox.http import MAX_BODY_BYTES, Reply, Request
 from syncd.sandbox.ledger import Ledger
+from syncd.sandbox.world.bases import PeopleBase
 from syncd.sandbox.world.world import World
 
 HUMAN = "human"
@@ -45,12 +46,22 @@ class Vendor(ABC):
     """Names of constructor options that choose further ports, for vendors with more doors than one; such a vendor also
     takes ``host``, where its own doors listen."""
 
+    plans: ClassVar[tuple[str, ...]] = ()
+    """Plans or editions an account can be on, by the vendor's own names in lower case."""
+
     def __init__(self, room: Room) -> None:
         self.room = room
+        self.inhabitants: PeopleBase[Any, Any] | None = None
+        """The people of a world as this vendor knows them, once :meth:`populate` was called."""
         self.requests = 0
         """How many requests came in, disturbed ones included."""
         self.replies: dict[int, int] = {}
         """Replies by status; dropped ones under 0."""
+
+    @classmethod
+    def on_plan(cls, plan: str) -> dict[str, Any]:
+        """Constructor options of an account on one of :attr:`plans`. Raises ``KeyError``."""
+        raise KeyError(plan)
 
     # -- what a vendor writes
 
@@ -79,7 +90,8 @@ class Vendor(ABC):
         """All objects held, by kind, as plain JSON values; archived ones marked the vendor's way."""
 
     def populate(self, world: World) -> None:
-        """Let the people, companies and products of a world have been here always; before anything else happens."""
+        """Let the people, companies and products of a world have been here always; before anything else happens. Fills
+        :attr:`inhabitants`; neither the ledger nor webhooks tell of it."""
         raise NotImplementedError(f"{self.name} has no place for a world")
 
     def counts(self) -> dict[str, int]:

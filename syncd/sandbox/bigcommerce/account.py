@@ -33,7 +33,7 @@ from syncd.sandbox.bigcommerce import (
 from syncd.sandbox.bigcommerce.accounts import Accounts, ApiAccount, default_accounts
 from syncd.sandbox.bigcommerce.call import Answer, Call
 from syncd.sandbox.bigcommerce.errors import B2B, V2, V3, ApiError, not_found
-from syncd.sandbox.bigcommerce.limits import Limits, LimitSettings, pattern_of
+from syncd.sandbox.bigcommerce.limits import PLANS, Limits, LimitSettings, pattern_of
 from syncd.sandbox.bigcommerce.sender import SenderSettings, WebhookSender
 from syncd.sandbox.bigcommerce.store import Store, StoreSettings
 from syncd.sandbox.http import Reply, Request
@@ -65,6 +65,7 @@ _V3: Mapping[str, tuple[str, Handler]] = {
 
 class BigcommerceSandbox(Vendor):
     name = "bigcommerce"
+    plans = tuple(PLANS)
 
     def __init__(
         self,
@@ -95,6 +96,10 @@ class BigcommerceSandbox(Vendor):
         self.revoked: dict[str, ApiAccount] = {}
         information.add_channel(self.store, {"name": "Storefront", "type": "storefront", "platform": "bigcommerce"})
         b2b_rest.predefine(self.store)
+
+    @classmethod
+    def on_plan(cls, plan: str) -> dict[str, Any]:
+        return {"limits": LimitSettings(per_thirty_seconds=PLANS[plan]), "settings": StoreSettings(plan=plan.title())}
 
     def _note(self, effect: str, kind: str, row: Mapping[str, Any], values: Mapping[str, Any], actor: str) -> None:
         if self.recording:

@@ -151,7 +151,7 @@ def populate(sandbox: BigcommerceSandbox, world: World) -> None:
             listed = pricelists.create(store, {"name": f"{tier.title()} prices"}, HUMAN)["id"]
             pricelists.assign(store, {"price_list_id": listed, "customer_group_id": group}, HUMAN)
             _fill(sandbox, world, listed, tier)
-    people = Customers(world, tiers)
+    sandbox.inhabitants = people = Customers(world, tiers)
     companies = Companies(world, tiers)
     store.customers.settle(people, _iso_ms)
     store.addresses.settle(Homes(people), _iso_ms)

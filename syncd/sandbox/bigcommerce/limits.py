@@ -51,6 +51,10 @@ class LimitSettings:
     """How long a call with a limit of its own holds its slot, in the sandbox's time."""
 
 
+PLANS = {"standard": 150, "plus": 150, "pro": 450, "enterprise": 0}
+"""Calls in thirty seconds by plan. Enterprise is what a contract says; here it has no quota."""
+
+
 class Limits:
     def __init__(self, clock: Clock, settings: LimitSettings) -> None:
         self.settings = settings

@@ -117,4 +117,5 @@ def populate(account: CommercetoolsSandbox, world: World) -> None:
     seeding.seed(account, "product-types", [{"name": "Goods", "description": "What is sold", "key": "goods"}])
     products = map(world.product, range(world.products))
     seeding.seed(account, "products", (_catalogue(one, groups) for one in products))
-    account.project.collections["customers"].settle(Customers(world, groups))
+    account.inhabitants = people = Customers(world, groups)
+    account.project.collections["customers"].settle(people)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,8 @@ CATEGORIES = (HUBSPOT_DEFINED, USER_DEFINED, "INTEGRATOR_DEFINED", "WORK")
 _FIRST_OWN_TYPE = 1
 Edge = tuple[str, int]
 """Category and type id."""
+Edges = dict[str, dict[str, set[Edge]]]
+"""Of one record: type id of the other kind -> the other's id -> types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,10 @@ class Graph:
     def __init__(self, kinds: Kinds) -> None:
         self._kinds = kinds
         self._types: dict[tuple[str, str], dict[Edge, LinkType]] = {}
-        self._edges: dict[str, dict[str, dict[str, set[Edge]]]] = {}
+        self._edges: dict[str, Edges] = {}
         """From id -> type id of the other kind -> to id -> types."""
+        self.always: Callable[[str], Edges] = lambda _: {}
+        """The edges of records that were always there, until one of them is touched."""
         self._own_types = _FIRST_OWN_TYPE
         for one in _pairs():
             self._add(one)
@@ -168,10 +172,21 @@ class Graph:
     # -- edges
 
     def of(self, id_: str, target: Kind) -> Mapping[str, set[Edge]]:
-        return self._edges.get(id_, {}).get(target.type_id, {})
+        return self._from(id_).get(target.type_id, {})
+
+    def _from(self, id_: str) -> Edges:
+        held = self._edges.get(id_)
+        return self.always(id_) if held is None else held
+
+    def _own(self, id_: str) -> Edges:
+        """A record's edges, to be changed."""
+        held = self._edges.get(id_)
+        if held is None:
+            held = self._edges[id_] = self.always(id_)
+        return held
 
     def neighbours(self, id_: str) -> Iterator[tuple[Kind, str, set[Edge]]]:
-        for type_id, others in self._edges.get(id_, {}).items():
+        for type_id, others in self._from(id_).items():
             for other, edges in others.items():
                 yield self._kinds.by_type_id(type_id), other, edges
 
@@ -211,35 +226,36 @@ class Graph:
     def _give_up(self, id_: str, target: Kind, one: LinkType, keep: str) -> None:
         if not one.single:
             return
-        for other, edges in self.of(id_, target).items():
+        for other, edges in self._own(id_).get(target.type_id, {}).items():
             if other != keep and one.edge in edges:
                 edges.discard(one.edge)
                 self._slot(other, one.source, id_).discard((one.category, one.inverse))
 
     def _slot(self, id_: str, type_id: str, other: str) -> set[Edge]:
-        return self._edges.setdefault(id_, {}).setdefault(type_id, {}).setdefault(other, set())
+        return self._own(id_).setdefault(type_id, {}).setdefault(other, set())
 
     def unlink(
         self, source: Kind, source_id: str, target: Kind, target_id: str, only: Iterable[LinkType] | None = None
     ) -> set[Edge]:
         """Remove all types between two records, or only some. Returns what was there and is gone."""
-        held = self._edges.get(source_id, {}).get(target.type_id, {}).get(target_id, set())
+        here, there = self._own(source_id), self._own(target_id)
+        held = here.get(target.type_id, {}).get(target_id, set())
         gone = set(held) if only is None else {one.edge for one in only} & held
-        back = self._edges.get(target_id, {}).get(source.type_id, {}).get(source_id, set())
+        back = there.get(source.type_id, {}).get(source_id, set())
         known = self.types(source, target)
         for edge in gone:
             held.discard(edge)
             back.discard((edge[0], known[edge].inverse) if edge in known else edge)
         if not held:
-            self._edges.get(source_id, {}).get(target.type_id, {}).pop(target_id, None)
-            self._edges.get(target_id, {}).get(source.type_id, {}).pop(source_id, None)
+            here.get(target.type_id, {}).pop(target_id, None)
+            there.get(source.type_id, {}).pop(source_id, None)
         return gone
 
     def remove(self, kind: Kind, id_: str) -> None:
         """Forget a record's edges."""
         for other_kind, other, _ in list(self.neighbours(id_)):
             self.unlink(kind, id_, other_kind, other)
-        self._edges.pop(id_, None)
+        self._edges[id_] = {}
 
     def describe(self, source: Kind, target: Kind, edges: Iterable[Edge]) -> list[dict[str, Any]]:
         known = self.types(source, target)

@@ -18,6 +18,20 @@ class LimitSettings:
     searches_per_second: int = 5
 
 
+PLANS = {
+    "free": (100, 250_000),
+    "starter": (100, 250_000),
+    "professional": (190, 650_000),
+    "enterprise": (190, 1_000_000),
+}
+"""Calls in ten seconds and in a day, by edition of the account."""
+
+
+def of_plan(plan: str) -> LimitSettings:
+    """Raises ``KeyError``."""
+    return LimitSettings(*PLANS[plan])
+
+
 def zone_of(name: str) -> tzinfo:
     """UTC needs no zone data, which small systems lack. Raises ``ZoneInfoNotFoundError`` (a ``KeyError``)."""
     return UTC if name == "UTC" else ZoneInfo(name)

@@ -8,15 +8,17 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from heapq import nlargest, nsmallest
 from typing import Any
 
 from syncd.runtime.clock import Clock
 from syncd.sandbox.hubspot.errors import ApiError, missing_fields, validation
 from syncd.sandbox.hubspot.kinds import Kind
 from syncd.sandbox.hubspot.properties import Definition
-from syncd.sandbox.hubspot.records import Record
+from syncd.sandbox.hubspot.records import AlwaysThere, Record, RecordBase
 from syncd.sandbox.hubspot.shapes import integer, mapping, mappings, optional
-from syncd.sandbox.hubspot.values import InvalidError, epoch_ms
+from syncd.sandbox.hubspot.values import InvalidError, epoch_ms, iso
+from syncd.sandbox.lazy import Segment
 
 MAX_PAGE = 200
 MAX_RESULTS = 10_000
@@ -41,6 +43,24 @@ class Entry:
     seen_ms: int
 
 
+class _Unread(Mapping[str, str]):
+    """The values of a record that was always there: its last change can be asked without working out the others."""
+
+    __slots__ = ("_changed", "_record")
+
+    def __init__(self, record: Record) -> None:
+        self._record, self._changed = record, iso(record.updated_ms)
+
+    def __getitem__(self, name: str) -> str:
+        return self._changed if name == self._record.kind.modified else self._record.values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._record.values)
+
+    def __len__(self) -> int:
+        return len(self._record.values)
+
+
 class SearchIndex:
     """Every change becomes visible ``least`` to ``most`` seconds after it happened."""
 
@@ -52,6 +72,11 @@ class SearchIndex:
         """In order of last sight, so that the freshest are at the end."""
         self._due: deque[tuple[int, Record]] = deque()
         self._waiting: set[str] = set()
+        self._always: dict[str, Segment[str, AlwaysThere]] = {}
+
+    def settle(self, kind: Kind, base: RecordBase) -> None:
+        """Know the records of a base, as they always were."""
+        self._always[kind.name] = Segment(base)
 
     def touch(self, record: Record) -> None:
         """Note that a record changed."""
@@ -62,6 +87,8 @@ class SearchIndex:
 
     def forget(self, record: Record) -> None:
         self._entries[record.kind.name].pop(record.id, None)
+        if record.kind.name in self._always:
+            self._always[record.kind.name].drop(record.id)
 
     def _catch_up(self, records: Callable[[Record], bool]) -> None:
         now = self._clock.now_ms()
@@ -74,17 +101,25 @@ class SearchIndex:
             self._waiting.discard(record.id)
             shelf = self._entries[record.kind.name]
             shelf.pop(record.id, None)
+            if record.kind.name in self._always:
+                self._always[record.kind.name].change(record.id)
             if not record.archived_ms and records(record):
                 shelf[record.id] = Entry(record, record.values, now)
         self._due = kept
 
     def entries(self, kind: Kind, since_ms: int, alive: Callable[[Record], bool]) -> Iterator[Entry]:
-        """Entries that can have been modified at or after ``since_ms``, freshest first."""
+        """Entries that can have been modified at or after ``since_ms``."""
         self._catch_up(alive)
         for entry in reversed(self._entries[kind.name].values()):
             if entry.seen_ms < since_ms:
-                return  # sights only get older from here, and a change is older than its sight
+                break  # sights only get older from here, and a change is older than its sight
             yield entry
+        if kind.name in self._always:
+            segment = self._always[kind.name]
+            for at_ms, rank in segment.by_time(since_ms):
+                record = segment.row(rank)
+                if not record.archived_ms:
+                    yield Entry(record, _Unread(record), at_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,18 +310,32 @@ def _mentions(entry: Entry, words: Sequence[str]) -> bool:
 
 
 def run(query: Query, entries: Iterable[Entry], definitions: Mapping[str, Definition]) -> Found:
-    hits = [
-        entry
-        for entry in entries
-        if (not query.groups or any(all(test(entry) for test in group) for group in query.groups))
-        and (not query.words or _mentions(entry, query.words))
-    ]
-    hits.sort(key=lambda entry: int(entry.record.id))
-    if query.sort is not None:
-        name, down = query.sort
-        definition = definitions[name]
-        held = [entry for entry in hits if name in entry.values]
-        held.sort(key=lambda entry: _comparable(definition, entry.values[name]), reverse=down)
-        hits = held + [entry for entry in hits if name not in entry.values]
+    total = 0
+
+    def hits() -> Iterator[Entry]:
+        nonlocal total
+        for entry in entries:
+            if (not query.groups or any(all(test(entry) for test in group) for group in query.groups)) and (
+                not query.words or _mentions(entry, query.words)
+            ):
+                total += 1
+                yield entry
+
+    # Only the first of them are kept: an account may have half a million.
     end = query.after + query.limit
-    return Found(len(hits), hits[query.after : end], str(end) if end < len(hits) else "")
+    first = _order(query, hits(), end, definitions)
+    return Found(total, first[query.after :], str(end) if end < total else "")
+
+
+def _order(query: Query, hits: Iterable[Entry], most: int, definitions: Mapping[str, Definition]) -> list[Entry]:
+    """The first ones by the sort, those without a value last, and by id."""
+    if query.sort is None:
+        return nsmallest(most, hits, key=lambda entry: int(entry.record.id))
+    name, down = query.sort
+    definition, sign = definitions[name], -1 if down else 1
+
+    def key(entry: Entry) -> tuple[int, Any, int]:
+        id_ = sign * int(entry.record.id)
+        return (sign, _comparable(definition, entry.values[name]), id_) if name in entry.values else (2 * sign, "", id_)
+
+    return nlargest(most, hits, key=key) if down else nsmallest(most, hits, key=key)

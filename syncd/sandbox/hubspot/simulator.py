@@ -18,6 +18,7 @@ from syncd.sandbox.hubspot import (
     api_metadata,
     api_objects,
     api_schemas,
+    inhabitants,
 )
 from syncd.sandbox.hubspot.account import Account, Profile
 from syncd.sandbox.hubspot.call import MAX_TARGET, Answer, Call, Route, correlation_id, not_there, route
@@ -26,7 +27,7 @@ from syncd.sandbox.hubspot.events import Event
 from syncd.sandbox.hubspot.imports import Imports
 from syncd.sandbox.hubspot.journal import FILES, Journal
 from syncd.sandbox.hubspot.kinds import Kind
-from syncd.sandbox.hubspot.limits import Limits, LimitSettings, overload
+from syncd.sandbox.hubspot.limits import PLANS, Limits, LimitSettings, of_plan, overload
 from syncd.sandbox.hubspot.oddities import Oddities
 from syncd.sandbox.hubspot.people import OWNERS, People
 from syncd.sandbox.hubspot.records import Record, Source
@@ -35,6 +36,7 @@ from syncd.sandbox.hubspot.tokens import ALL_SCOPES, DEFAULT_TOKEN, App, Token, 
 from syncd.sandbox.hubspot.values import iso
 from syncd.sandbox.hubspot.webhooks import WebhookSender, WebhookSettings
 from syncd.sandbox.vendor import ActError, Room, Vendor
+from syncd.sandbox.world.world import World
 
 APP = App(19_635_961, "syncd")
 OAUTH_APP = App(
@@ -51,6 +53,7 @@ OAUTH_APP = App(
 class HubspotSandbox(Vendor):
     name = "hubspot"
     max_body_bytes = 128 * 1024 * 1024
+    plans = tuple(PLANS)
 
     def __init__(
         self,
@@ -95,6 +98,10 @@ class HubspotSandbox(Vendor):
         self.webhooks.tell(event)
         if self.journal.listening:
             self.journal.tell(event)
+
+    @classmethod
+    def on_plan(cls, plan: str) -> dict[str, Any]:
+        return {"limits": of_plan(plan), "profile": Profile(edition=plan)}
 
     # -- requests
 
@@ -196,7 +203,10 @@ class HubspotSandbox(Vendor):
         }
 
     def counts(self) -> dict[str, int]:
-        return {kind.name: sum(1 for _ in self.account.records.all(kind)) for kind in self.account.kinds}
+        return {kind.name: self.account.records.count(kind) for kind in self.account.kinds}
+
+    def populate(self, world: World) -> None:
+        inhabitants.populate(self, world)
 
     async def act(self, deed: Mapping[str, Any]) -> Any:
         """What :class:`People` do, and switches of the simulator: ``webhooks``, ``webhook_counts``,

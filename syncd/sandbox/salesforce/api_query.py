@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from syncd.sandbox.salesforce.call import Answer, Call
 from syncd.sandbox.salesforce.errors import SalesforceError, not_there
 from syncd.sandbox.salesforce.records import Row
-from syncd.sandbox.salesforce.soql_run import Plan, compile_query
+from syncd.sandbox.salesforce.soql_run import Found, Plan, compile_query
 
 LEAST_PAGE, DEFAULT_PAGE, LARGEST_PAGE = 200, 2000, 2000
 _CURSOR_MS = 2 * 24 * 3600 * 1000
@@ -19,7 +20,7 @@ _CURSOR_MS = 2 * 24 * 3600 * 1000
 class Cursor:
     user_id: str
     plan: Plan
-    rows: list[Row]
+    rows: Found
     resource: str
     made_ms: int
 
@@ -75,11 +76,11 @@ def _first(call: Call, resource: str) -> Answer:
         raise SalesforceError("MALFORMED_QUERY", "SOQL statement cannot be empty or null")
     plan = compile_query(call.org, text, everything=resource == "queryAll")
     if plan.query.counts:
-        return Answer(200, {"totalSize": len(plan.rows()), "done": True, "records": []})
+        return Answer(200, {"totalSize": plan.count(), "done": True, "records": []})
     if plan.query.aggregates:
         records = plan.aggregated()
         return Answer(200, {"totalSize": len(records), "done": True, "records": records})
-    rows = plan.rows()
+    rows = plan.found()
     size = page_size(call)
     if len(rows) <= size:
         return Answer(200, _page(call, plan, rows, len(rows), ""))
@@ -100,7 +101,7 @@ def _next(call: Call, locator: str) -> Answer:
     return Answer(200, _page(call, cursor.plan, rows, len(cursor.rows), more))
 
 
-def _page(call: Call, plan: Plan, rows: list[Row], total: int, more: str) -> dict[str, Any]:
+def _page(call: Call, plan: Plan, rows: Sequence[Row], total: int, more: str) -> dict[str, Any]:
     out: dict[str, Any] = {"totalSize": total, "done": not more}
     if more:
         out["nextRecordsUrl"] = more

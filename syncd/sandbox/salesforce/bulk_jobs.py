@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import zlib
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from syncd.sandbox.salesforce.errors import SalesforceError
 from syncd.sandbox.salesforce.fields import moment_text
@@ -16,6 +19,7 @@ from syncd.sandbox.salesforce.soql_run import Plan
 OPEN, READY, RUNNING = "Open", "UploadComplete", "InProgress"
 DONE, FAILED, ABORTED = "JobComplete", "Failed", "Aborted"
 TERMINAL = frozenset({DONE, FAILED, ABORTED})
+_BLOCK = 1000
 _KEPT_MS = 7 * 24 * 3600 * 1000
 
 
@@ -30,6 +34,32 @@ class BulkSettings:
     """Rows of a page of query results when the caller names no ``maxRecords``, and the most there are."""
     keeps_client: bool = False
     """Whether change events of bulk writes carry ``Sforce-Call-Options: client=``."""
+
+
+class Packed:
+    """Rows of JSON values that are kept for days: packed in blocks."""
+
+    def __init__(self) -> None:
+        self._blocks: list[bytes] = []
+        self._open: list[list[Any]] = []
+
+    def __len__(self) -> int:
+        return len(self._blocks) * _BLOCK + len(self._open)
+
+    def append(self, row: list[Any]) -> None:
+        self._open.append(row)
+        if len(self._open) == _BLOCK:
+            self._blocks.append(zlib.compress(orjson.dumps(self._open), 1))
+            self._open = []
+
+    def part(self, start: int, end: int) -> Iterator[list[Any]]:
+        """Those from ``start`` to before ``end``, as far as there are any."""
+        end = min(end, len(self))
+        for number in range(start // _BLOCK, -(-end // _BLOCK)):
+            first = number * _BLOCK
+            packed = self._blocks[number] if number < len(self._blocks) else None
+            rows = self._open if packed is None else orjson.loads(zlib.decompress(packed))
+            yield from rows[max(0, start - first) : end - first]
 
 
 @dataclass(slots=True)
@@ -62,7 +92,7 @@ class Job:
     left: list[list[str]] = field(default_factory=list)
     """Cells of rows nobody looked at."""
     plan: Plan | None = None
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    rows: Packed = field(default_factory=Packed)
     """Of a query: the values, as they were."""
 
     def json(self, whole: bool = True) -> dict[str, Any]:

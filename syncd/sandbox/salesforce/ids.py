@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _KNOWN = frozenset(_ALPHABET)
@@ -10,14 +12,12 @@ _WEIGHTS = {sign: sign.isupper() for sign in _ALPHABET}
 
 def checksum(id15: str) -> str:
     """The three characters behind a 15-character id: per group of five, which letters are upper case."""
-    out = []
-    for start in (0, 5, 10):
-        bits = 0
-        for place in range(5):
-            if _WEIGHTS[id15[start + place]]:
-                bits |= 1 << place
-        out.append(_CHECKS[bits])
-    return "".join(out)
+    return _check(id15[:5]) + _check(id15[5:10]) + _check(id15[10:])
+
+
+@lru_cache(1024)
+def _check(group: str) -> str:
+    return _CHECKS[sum(1 << place for place, sign in enumerate(group) if _WEIGHTS[sign])]
 
 
 def normal(text: object) -> str:
@@ -45,6 +45,14 @@ def _restored(id18: str) -> str:
     return "".join(signs) + checks
 
 
+_PAIRS = [one + two for one in _ALPHABET for two in _ALPHABET]
+
+
+@lru_cache(1024)
+def _upper(number: int) -> str:
+    return base62(number, 7)
+
+
 def base62(number: int, width: int) -> str:
     signs = []
     for _ in range(width):
@@ -60,8 +68,28 @@ class IdMaker:
         self._pod = pod
         self._next: dict[str, int] = {}
 
+    def reserve(self, prefix: str, count: int) -> int:
+        """Keep that many numbers free for rows that were always there; the first of them."""
+        first = self._next.get(prefix, 1)
+        self._next[prefix] = first + count
+        return first
+
+    def at(self, prefix: str, number: int) -> str:
+        upper, lower = divmod(number, len(_PAIRS))
+        short = prefix + self._pod + _upper(upper) + _PAIRS[lower]
+        return short + checksum(short)
+
+    def number_of(self, prefix: str, id_: str) -> int:
+        """The number of an 18-character id of this org; -1 for any other."""
+        head = prefix + self._pod
+        if len(id_) != 18 or not id_.startswith(head):
+            return -1
+        number = 0
+        for sign in id_[len(head) : 15]:
+            number = number * 62 + _ALPHABET.find(sign)
+        return number if number >= 0 and self.at(prefix, number) == id_ else -1
+
     def new(self, prefix: str) -> str:
         number = self._next.get(prefix, 1)
         self._next[prefix] = number + 1
-        short = prefix + self._pod + base62(number, 9)
-        return short + checksum(short)
+        return self.at(prefix, number)

@@ -31,12 +31,18 @@ class LimitSettings:
     """A quota of the app alone, shown as ``per-app-api-usage``; 0 for none."""
 
 
+EDITIONS = ("Developer", "Professional", "Enterprise", "Performance", "Unlimited")
+
+
 def of_edition(edition: str) -> LimitSettings:
     """Raises ``KeyError``."""
+    large = LimitSettings(daily_calls=150_000, events_delivered=50_000)
     return {
         "Developer": LimitSettings(daily_calls=15_000, long_calls=5, events_delivered=10_000),
+        "Professional": LimitSettings(),
         "Enterprise": LimitSettings(),
-        "Unlimited": LimitSettings(daily_calls=150_000, events_delivered=50_000),
+        "Performance": large,
+        "Unlimited": large,
     }[edition]
 
 

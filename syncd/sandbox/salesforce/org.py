@@ -29,7 +29,7 @@ class Profile:
     """What does not change about an org."""
 
     edition: str = "Enterprise"
-    """``Developer``, ``Enterprise`` or ``Unlimited``; sets the limits where nobody set others."""
+    """One of :data:`~syncd.sandbox.salesforce.limits.EDITIONS`; sets the limits where nobody set others."""
     my_domain: str = "syncd-sandbox"
     currencies: tuple[str, ...] = ("EUR",)
     """More than one makes it a multi-currency org; the first is the corporate one."""
@@ -199,23 +199,18 @@ class Org:
     def put_field(self, kind: ObjectType, body: Mapping[str, Any]) -> None:
         """Create or redefine a custom field; values it can no longer hold are cleared."""
         one = self.schema.put_field(kind, body, self.clock.now_ms())
-        table = self.table(kind)
-        for row in table.rows.values():
-            held = row.values.get(one.name)
-            if held is None:
-                continue
+
+        def read(held: Any) -> Any:
             try:
-                row.values[one.name] = one.read(held if isinstance(held, str) else str(held))
+                return one.read(held if isinstance(held, str) else str(held))
             except SalesforceError:
-                del row.values[one.name]
-        table.reindex()
+                return None
+
+        self.table(kind).recast(one.name, read)
 
     def drop_field(self, kind: ObjectType, name: str) -> None:
         self.schema.drop_field(kind, name, self.clock.now_ms())
-        table = self.table(kind)
-        for row in table.rows.values():
-            row.values.pop(name, None)
-        table.reindex()
+        self.table(kind).recast(name, lambda _: None)
 
     # -- committing
 

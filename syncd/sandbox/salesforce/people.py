@@ -164,8 +164,9 @@ class People:
         plan = compile_query(self._vendor.org, str(deed["soql"]), everything=bool(deed.get("all", False)))
         if plan.query.aggregates:
             return plan.aggregated()
-        rows = plan.rows()
-        return len(rows) if plan.query.counts else [plan.record(row, "/services/data/v67.0") for row in rows]
+        if plan.query.counts:
+            return plan.count()
+        return [plan.record(row, "/services/data/v67.0") for row in plan.walk()]
 
     # -- administrators
 

@@ -17,12 +17,12 @@ from urllib.parse import parse_qsl
 import orjson
 
 from syncd.sandbox.http import HttpProtocol, Reply, Request
-from syncd.sandbox.salesforce import rest, seeding, soap
+from syncd.sandbox.salesforce import inhabitants, rest, seeding, soap
 from syncd.sandbox.salesforce.api_query import Cursors
 from syncd.sandbox.salesforce.bulk_jobs import JobBook
 from syncd.sandbox.salesforce.call import Answer, Call, wire
 from syncd.sandbox.salesforce.errors import SalesforceError, exceeded_long, not_there
-from syncd.sandbox.salesforce.limits import Limits, LimitSettings, of_edition
+from syncd.sandbox.salesforce.limits import EDITIONS, Limits, LimitSettings, of_edition
 from syncd.sandbox.salesforce.org import Caller, Org, Profile
 from syncd.sandbox.salesforce.people import People
 from syncd.sandbox.salesforce.pubsub import PubSub
@@ -31,6 +31,7 @@ from syncd.sandbox.salesforce.sessions import App, OAuthError, Session, Sessions
 from syncd.sandbox.salesforce.stream import Stream
 from syncd.sandbox.salesforce.tls import Identity, make_identity
 from syncd.sandbox.vendor import ActError, Room, Vendor
+from syncd.sandbox.world.world import World
 
 CLIENT_ID = "3MVG9syncd.sandbox.external.client.app"
 CLIENT_SECRET = "5E1F0C9A7B3D48E2A6F4C8B0D2E6A1F3"  # noqa: S105  # of the sandbox, on loopback
@@ -43,6 +44,7 @@ _LEAST_GZIP = 2048
 
 class SalesforceSandbox(Vendor):
     name = "salesforce"
+    plans = tuple(edition.lower() for edition in EDITIONS)
     max_body_bytes = 152_000_000
     more_ports: ClassVar[tuple[str, ...]] = ("pubsub_port", "https_port", "pubsub_tls_port")
 
@@ -84,6 +86,12 @@ class SalesforceSandbox(Vendor):
         self._https: asyncio.Server | None = None
         self._https_connections: set[HttpProtocol] = set()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    @classmethod
+    def on_plan(cls, plan: str) -> dict[str, Any]:
+        if plan not in cls.plans:
+            raise KeyError(plan)
+        return {"profile": Profile(edition=plan.title())}
 
     # -- doors
 
@@ -324,6 +332,9 @@ class SalesforceSandbox(Vendor):
 
     def counts(self) -> dict[str, int]:
         return {name: table.live for name, table in self.org.tables.items()}
+
+    def populate(self, world: World) -> None:
+        inhabitants.populate(self, world)
 
     async def act(self, deed: Mapping[str, Any]) -> Any:
         """See :class:`People`."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import Any, overload
 
 from syncd.sandbox.salesforce.errors import SalesforceError
 from syncd.sandbox.salesforce.fields import COMPOUNDS, Field
 from syncd.sandbox.salesforce.objects import ObjectType
 from syncd.sandbox.salesforce.org import Org
-from syncd.sandbox.salesforce.records import Getter, Row
+from syncd.sandbox.salesforce.records import Getter, Row, Table
 from syncd.sandbox.salesforce.soql import Call, Compare, Order, Path, Query, malformed, parse, pointed
 from syncd.sandbox.salesforce.soql_names import Resolved, Scope, comparable, parent_row
 from syncd.sandbox.salesforce.soql_where import candidates, compile_where, order_test
@@ -41,6 +43,8 @@ class Plan:
         if query.offset > MAX_OFFSET:
             raise SalesforceError("NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {MAX_OFFSET}")
         self._where = compile_where(self.scope, query.where, self._semijoin)
+        self._leading = ""
+        """The field whose ascending order is asked for first."""
         self._keys = [] if query.aggregates or query.counts else [self._key(one) for one in query.order]
         self.columns: list[Resolved] = []
         self.shape = Shape(self.kind)
@@ -112,27 +116,52 @@ class Plan:
         found = self.scope.resolve(order.by)
         if not found.field.filterable:
             raise malformed(f"field '{found.field.name}' can not be sorted in a query call")
+        if order is self.query.order[0] and not order.descending and not found.parents:
+            self._leading = found.field.name
         return comparable(found.field, found.get), order
 
     # -- rows
 
     def matching(self, among: Iterable[Row] | None = None) -> list[Row]:
         """All rows that pass, in no order."""
-        table = self.org.table(self.kind)
-        found = candidates(self.scope, table, self.query.where, deleted=self.everything) if among is None else among
-        if self.query.where is None:
-            return list(found)
-        test = self._where
-        return [row for row in found if test(row)]
+        return list(self._matching(among)[0])
 
-    def rows(self, among: Iterable[Row] | None = None) -> list[Row]:
-        """The rows in order, after OFFSET and LIMIT."""
-        rows = self.matching(among)
+    def _matching(self, among: Iterable[Row] | None) -> tuple[Iterator[Row], str]:
+        """With the field in whose order they come."""
+        found, order = among or (), ""
+        if among is None:
+            wish = self._leading == "SystemModstamp"
+            table, where = self.org.table(self.kind), self.query.where
+            found, order = candidates(self.scope, table, where, deleted=self.everything, by_stamp=wish)
+        test = self._where
+        return (iter(found) if self.query.where is None else (row for row in found if test(row))), order
+
+    def walk(self, among: Iterable[Row] | None = None) -> Iterator[Row]:
+        """The rows in order, after OFFSET and LIMIT; no more are looked at than must be."""
+        found, order = self._matching(among)
+        if self._keys and self._leading != order:
+            found = iter(self._sorted(list(found)))
+        elif self._keys and order != "Id":
+            found = (row for _, same in groupby(found, attrgetter("stamp")) for row in self._sorted(list(same)))
+        start = self.query.offset
+        return islice(found, start, None if self.query.limit is None else start + self.query.limit)
+
+    def _sorted(self, rows: list[Row]) -> list[Row]:
         for get, order in reversed(self._keys):
             rows = sort(rows, get, order)
-        start = self.query.offset
-        stop = None if self.query.limit is None else start + self.query.limit
-        return rows[start:stop] if start or stop is not None else rows
+        return rows
+
+    def rows(self, among: Iterable[Row] | None = None) -> list[Row]:
+        return list(self.walk(among))
+
+    def count(self) -> int:
+        """How many rows there are, after OFFSET and LIMIT."""
+        whole = self.query.where is None and self.query.limit is None and not self.query.offset and not self.everything
+        return self.org.table(self.kind).live if whole else sum(1 for _ in self.walk())
+
+    def found(self) -> Found:
+        """The rows as a list that keeps their ids only."""
+        return Found(self.org.table(self.kind), [row.id for row in self.walk()])
 
     # -- shapes
 
@@ -160,6 +189,25 @@ class Plan:
 
     def aggregated(self) -> list[dict[str, Any]]:
         return Aggregation(self).records()
+
+
+class Found(Sequence[Row]):
+    """Rows of a result, looked up when they are handed out. A slice leaves out what is gone for good by then."""
+
+    def __init__(self, table: Table, ids: Sequence[str]) -> None:
+        self._table, self._ids = table, ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Row]: ...
+    def __getitem__(self, place: int | slice) -> Row | list[Row]:
+        if isinstance(place, slice):
+            return [row for id_ in self._ids[place] if (row := self._table.get(id_)) is not None]
+        return self._table.rows[self._ids[place]]
 
 
 def attributes(kind: ObjectType, id_: str, base: str) -> dict[str, str]:

@@ -102,14 +102,22 @@ def _like(get: Callable[[Any], Any], pattern: str | None) -> Test:
 # -- which rows to look at
 
 
-def candidates(scope: Scope, table: Table, where: Any, *, deleted: bool) -> Iterable[Row]:
-    """A superset of the rows that pass, as small as the indexes make it."""
+def candidates(
+    scope: Scope, table: Table, where: Any, *, deleted: bool, by_stamp: bool = False
+) -> tuple[Iterable[Row], str]:
+    """A superset of the rows that pass, as small as the indexes make it, and the field in whose order they are, if any.
+
+    ``by_stamp`` wishes for the order of SystemModstamp.
+    """
     terms = where.terms if isinstance(where, Both) and where.operator == "AND" else (where,)
     for term in terms:
         found = _by_index(scope, table, term, deleted=deleted)
         if found is not None:
-            return found if deleted else (row for row in found if not row.deleted)
-    return table.all(deleted=deleted)
+            return (found if deleted else (row for row in found if not row.deleted)), ""
+    stamp = least_stamp(scope, where)
+    if stamp or by_stamp:
+        return (row for row in table.since(stamp) if deleted or not row.deleted), "SystemModstamp"
+    return table.all(deleted=deleted), "Id"
 
 
 def _by_index(scope: Scope, table: Table, term: Any, *, deleted: bool) -> Iterator[Row] | None:
@@ -127,6 +135,18 @@ def _by_index(scope: Scope, table: Table, term: Any, *, deleted: bool) -> Iterat
         if not deleted and None not in wanted and table.has_index(one.name):
             ids = dict.fromkeys(id_ for value in wanted for id_ in table.holders(one, value))
             return iter([table.rows[id_] for id_ in ids])
-    if one.name == "SystemModstamp" and term.operator in {">", ">="} and term.right.kind == "moment":
-        return iter(table.since(operand(scope, one, term.right)[:19]))
     return None
+
+
+def least_stamp(scope: Scope, node: Any) -> str:
+    """The earliest SystemModstamp a row that passes can have; empty where it may be any."""
+    match node:
+        case Both("AND", terms):
+            return max(least_stamp(scope, term) for term in terms)
+        case Both(_, terms):
+            return min(least_stamp(scope, term) for term in terms)
+        case Compare(Path() as path, ">" | ">=" | "=", Literal("moment") as literal):
+            found = scope.resolve(path)
+            if found.field.name == "SystemModstamp" and not found.parents:
+                return str(operand(scope, found.field, literal))[:19]
+    return ""

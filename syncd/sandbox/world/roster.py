@@ -41,6 +41,8 @@ class Shares:
     end: int
     doubled: tuple[int, ...] = ()
     deleted: tuple[int, ...] = ()
+    merged: tuple[int, ...] = ()
+    """Beside the record there is a deleted duplicate that was merged into it."""
     absorbed: tuple[int, ...] = ()
 
 
@@ -101,3 +103,5 @@ def _slots(shares: Shares) -> Iterable[tuple[int, int, Fate]]:
         yield slot, 0, fate
     for slot in shares.doubled:
         yield slot, 1, Fate.LIVE
+    for slot in shares.merged:
+        yield slot, 1, Fate.DELETED

@@ -26,7 +26,7 @@ PEOPLE_KNOWN = {
     "commercetools": Shares(0, 80),
     "bigcommerce": Shares(10, 85),
     "hubspot": Shares(5, 95, doubled=(20, 21, 22), deleted=(50,), absorbed=(40,)),
-    "salesforce": Shares(8, 98, doubled=(22, 30, 31), deleted=(51,), absorbed=(41,)),
+    "salesforce": Shares(8, 98, doubled=(22, 30, 31), deleted=(51,), merged=(41,)),
 }
 """Of each hundred people. Some are in one system only, two in none, 22 is twice in both CRMs."""
 COMPANIES_KNOWN = {

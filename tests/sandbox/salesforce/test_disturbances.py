@@ -130,7 +130,7 @@ async def test_an_org_of_another_edition_with_several_currencies() -> None:
 
 
 def test_the_command_starts_it_when_asked_and_gives_its_doors_ports_in_order() -> None:
-    assert "salesforce" not in SandboxOptions().vendors
+    assert "salesforce" in SandboxOptions().vendors
     box = assemble(SandboxOptions(port=20_000, vendors=("salesforce",)))
     vendor: Any = box.vendors["salesforce"]
     assert (box.url("salesforce"), vendor._ports) == ("http://127.0.0.1:20001", (20_002, 20_003, 20_004))
