@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 MOST_KEPT = 200
@@ -37,6 +37,14 @@ class Answer:
     """As the specification has them, with the extensions of a :class:`FieldError`."""
 
 
+@lru_cache(maxsize=8)
+def _built(sdl: str) -> Any:
+    """Building takes long, and simulated accounts are alike."""
+    from graphql import build_schema
+
+    return build_schema(sdl)
+
+
 class GraphQL:
     """One schema and its resolver."""
 
@@ -48,9 +56,7 @@ class GraphQL:
 
     @cached_property
     def schema(self) -> Any:
-        from graphql import build_schema
-
-        return build_schema(self._sdl())
+        return _built(self._sdl())
 
     def parse(self, text: str) -> Any:
         """The validated document. Raises :class:`DocumentError`."""

@@ -49,6 +49,8 @@ def route(segments: Sequence[str]) -> Route | None:
             return _known("schemas", version, rest)
         case [("account-info" | "oauth") as area, version, *rest]:
             return _known(area, version, rest)
+        case ["collector", "graphql", *rest]:
+            return Route("graphql", "", tuple(rest))
         case ["webhooks-journal", ("journal" | "journal-local"), version, *rest]:
             return _known("journal", version, rest)
         case ["webhooks-journal", ("subscriptions" | "snapshots") as area, version, *rest]:

@@ -24,6 +24,7 @@ from syncd.sandbox.hubspot.account import Account, Profile
 from syncd.sandbox.hubspot.call import MAX_TARGET, Answer, Call, Route, correlation_id, not_there, route
 from syncd.sandbox.hubspot.errors import ApiError
 from syncd.sandbox.hubspot.events import Event
+from syncd.sandbox.hubspot.graphql import GraphQLDoor
 from syncd.sandbox.hubspot.imports import Imports
 from syncd.sandbox.hubspot.journal import FILES, Journal
 from syncd.sandbox.hubspot.kinds import Kind
@@ -90,6 +91,7 @@ class HubspotSandbox(Vendor):
             room.clock, random.Random(room.dice.random()), profile.portal_id, OAUTH_APP.id, self.account.values_of
         )
         self.imports = Imports(self.account, room.clock, random.Random(room.dice.random()))
+        self.graphql = GraphQLDoor(self.account)
         self.account.emit = self._tell
         self.account.heard = lambda: self.webhooks.listening or self.journal.listening
         self._correlation = random.Random(room.dice.random())
@@ -147,6 +149,8 @@ class HubspotSandbox(Vendor):
                 return api_schemas.schemas(call)
             case "owners":
                 return api_metadata.owners(call, OWNERS)
+            case "graphql":
+                return self.graphql.answer(call)
             case "imports":
                 return api_imports.answer(call, self.imports)
             case "account-info":

@@ -16,9 +16,10 @@ from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import Page, ReadResult, Snapshot, VendorError
 from syncd.systems.hubspot.client import Client, Reply
 from syncd.systems.hubspot.errors import failure_of_item, incomplete, parse, read_error
+from syncd.systems.hubspot.graphql import GraphQL
 from syncd.systems.hubspot.objects import listed, modified_property, properties_of
 from syncd.systems.hubspot.pipelines import PLAIN, Aliases, Pipelines
-from syncd.systems.hubspot.relations import Relations
+from syncd.systems.hubspot.relations import Relations, laid, relations_of
 from syncd.systems.hubspot.sdk import SINGLE, Sdk
 from syncd.systems.hubspot.settings import BATCH, LIST_PAGE, Paths
 
@@ -99,8 +100,17 @@ async def read_batch(
 
 
 class Reader:
-    def __init__(self, client: Client, sdk: Sdk, paths: Paths, pipelines: Pipelines, relations: Relations) -> None:
+    def __init__(
+        self,
+        client: Client,
+        sdk: Sdk,
+        paths: Paths,
+        pipelines: Pipelines,
+        relations: Relations,
+        graphql: GraphQL | None = None,
+    ) -> None:
         self._client = client
+        self._graphql = graphql
         self._relations = relations
         self._sdk = sdk
         self._paths = paths
@@ -111,6 +121,23 @@ class Reader:
         if not wanted:
             return ReadResult({}, frozenset())
         aliases = await self._pipelines.aliases(mapping, lane)
+        told = await self._short(mapping, wanted, aliases, lane)
+        rest = [one for one in wanted if one not in told]
+        return await self._by_rest(mapping, rest, told, aliases, lane) if rest else ReadResult(told, frozenset())
+
+    async def _short(
+        self, mapping: ObjectMapping, wanted: Sequence[str], aliases: Aliases, lane: Lane
+    ) -> dict[str, Snapshot]:
+        """What GraphQL tells, where the connection has it."""
+        if self._graphql is None:
+            return {}
+        objects, near = await self._graphql.read(mapping, wanted, lane)
+        relations = relations_of(mapping)
+        return {id_: laid(snapshot(mapping.object, one, aliases), relations, near) for id_, one in objects.items()}
+
+    async def _by_rest(
+        self, mapping: ObjectMapping, wanted: Sequence[str], told: Mapping[str, Snapshot], aliases: Aliases, lane: Lane
+    ) -> ReadResult:
         parts = await asyncio.gather(*(self._batch(mapping, part, "", lane) for part in chunks(wanted, BATCH)))
         found: dict[str, Snapshot] = {}
         strangers: list[Mapping[str, Any]] = []
@@ -129,8 +156,8 @@ class Reader:
             found[lost[0]] = snapshot(mapping.object, strangers[0], aliases)
         else:
             found.update(await self._probe(mapping, lost, refused, lane, aliases))
-        found = await self._relations.filled(mapping, found, lane)
-        return ReadResult(found, frozenset(one for one in wanted if one not in found))
+        missing = frozenset(one for one in wanted if one not in found)
+        return ReadResult({**told, **await self._relations.filled(mapping, found, lane)}, missing)
 
     async def find(self, mapping: ObjectMapping, keys: Sequence[str], lane: Lane) -> dict[str, Snapshot]:
         """By our record id in the mapping's key property. Batch reads are consistent; search is not, so it is not

@@ -35,6 +35,7 @@ from syncd.systems.hubspot.capture import Capture
 from syncd.systems.hubspot.channels import tells
 from syncd.systems.hubspot.check import Checker
 from syncd.systems.hubspot.client import Client
+from syncd.systems.hubspot.graphql import GraphQL
 from syncd.systems.hubspot.imports import Imports
 from syncd.systems.hubspot.imports_plan import importable
 from syncd.systems.hubspot.journal import Journal
@@ -91,7 +92,8 @@ class HubSpot:
         self._client = Client(settings, payer, world, auth, vitals, transport)
         pipelines = Pipelines(self._sdk, world)
         relations = Relations(self._client, paths)
-        self._reader = Reader(self._client, self._sdk, paths, pipelines, relations)
+        graphql = GraphQL(self._client, paths) if settings.graphql else None
+        self._reader = Reader(self._client, self._sdk, paths, pipelines, relations, graphql)
         self._capture = Capture(self._sdk, world, vitals, pipelines, relations)
         self._merger = Merger(self._client, self._sdk, paths)
         self._imports = Imports(
