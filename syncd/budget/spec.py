@@ -106,7 +106,7 @@ _SLOT_RESERVE: Final[Mapping[Lane, float]] = {Lane.OPERATOR: 0.05, Lane.LIVE: 0.
 _PORTAL_CALLS: Final = frozenset({"api", "search", "auth"})
 """Calls that count against a HubSpot account; those of the Webhooks Journal do not."""
 
-_STORE_CALLS: Final = frozenset({"api", "customer_write"})
+_STORE_CALLS: Final = frozenset({"api", "customer_write", "price_write"})
 """Calls of a BigCommerce store; those of B2B Edition have a quota of their own."""
 
 STANDARD: Final[Mapping[str, tuple[WindowSpec, ...]]] = {
@@ -126,6 +126,7 @@ STANDARD: Final[Mapping[str, tuple[WindowSpec, ...]]] = {
         WindowSpec("thirty_seconds", Form.ROLLING, 150, 30.0, kinds=_STORE_CALLS, share=0.8),
         WindowSpec("b2b", Form.ROLLING, 150, 60.0, kinds=frozenset({"b2b"}), share=0.8),
         WindowSpec("customer_writes", Form.CONCURRENT, 3, kinds=frozenset({"customer_write"})),
+        WindowSpec("price_writes", Form.CONCURRENT, 1, kinds=frozenset({"price_write"})),
         WindowSpec("concurrent", Form.CONCURRENT, 10, reserve=_SLOT_RESERVE),
     ),
     "salesforce": (

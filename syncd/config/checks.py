@@ -22,6 +22,11 @@ WEBHOOKS: Final[Mapping[str, bool]] = {
 }
 """Whether a system pushes changes over HTTP."""
 
+UNIQUE: Final[Mapping[str, frozenset[str]]] = {
+    "bigcommerce": frozenset({"customer_groups", "price_lists", "price_records", "price_list_assignments", "roles"}),
+}
+"""Objects with no room for our id whose creates cannot double: by name or place there is one of each."""
+
 
 def streams(connection: ConnectionSettings) -> bool:
     """Whether a connection has streams of changes to read."""
@@ -42,7 +47,8 @@ def check_mappings(
     for mapping, key, _ in placed:
         entity = entities[mapping.entity]
         _check_links(source, mapping, key, entity, mapped)
-        _check_writing(source, mapping, key, entity)
+        unique = UNIQUE.get(connections[mapping.connection].system, frozenset())
+        _check_writing(source, mapping, key, entity, keyed=mapping.object not in unique)
         if mapping.capture.webhook and not WEBHOOKS.get(connections[mapping.connection].system, True):
             source.add(
                 (*key, "capture", "webhook"),
@@ -94,10 +100,10 @@ def _place(field: FieldMapping) -> tuple[str, str, str]:
     return "fields", field.field, "references"
 
 
-def _check_writing(source: Source, mapping: ObjectMapping, key: Key, entity: Entity) -> None:
+def _check_writing(source: Source, mapping: ObjectMapping, key: Key, entity: Entity, *, keyed: bool) -> None:
     if not mapping.fields and not mapping.children:
         source.lacks(key, "maps no fields")
-    if Action.CREATE in mapping.write and not mapping.key_path:
+    if keyed and Action.CREATE in mapping.write and not mapping.key_path:
         source.add(
             key, "creates need key_path: the vendor's unique property for our id, so that a retry cannot duplicate"
         )

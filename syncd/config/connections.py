@@ -28,7 +28,7 @@ WINDOWS: Final[Mapping[str, tuple[str, ...]]] = {
     "commercetools": ("concurrent",),
     "hubspot": ("ten_seconds", "daily", "search", "journal", "concurrent"),
     "salesforce": ("daily", "bulk_batches", "concurrent"),
-    "bigcommerce": ("thirty_seconds", "b2b", "customer_writes", "concurrent"),
+    "bigcommerce": ("thirty_seconds", "b2b", "customer_writes", "price_writes", "concurrent"),
 }
 """Windows whose size a connection's ``budget.limits`` may set; those of :data:`syncd.budget.spec.STANDARD`."""
 

@@ -1,7 +1,8 @@
 """The simulated store: sign-in, windows and disturbances around the V2, V3 and B2B Edition APIs, on one port.
 
 Below ``/stores/<hash>/v2`` and ``/v3`` is the store, below ``/api/v3/io`` B2B Edition. What the vendor would refuse is
-refused in its words. Not simulated: GraphQL, the catalogue, shipping, quotes, invoices, channel-scoped webhooks.
+refused in its words. Of the catalogue there are products with one variant each. Not simulated: GraphQL, shipping,
+quotes, invoices, channel-scoped webhooks.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from syncd.sandbox.bigcommerce import (
     accounts,
     b2b_rest,
     carts,
+    catalog,
     customers,
     groups,
     hooks,
@@ -59,7 +61,7 @@ _V3: Mapping[str, tuple[str, Handler]] = {
     "pricelists": (accounts.PRODUCTS, pricelists.answer),
     "channels": (accounts.CHANNELS, information.channels),
     "orders": (accounts.ORDERS, orders.v3_parts),
-    "products": (accounts.PRODUCTS, metafields.answer),
+    "catalog": (accounts.PRODUCTS, catalog.answer),
 }
 
 
@@ -156,10 +158,14 @@ class BigcommerceSandbox(Vendor):
         return answer
 
     def _may_be_locked(self, request: Request) -> None:
-        """The fault ``locked``: somebody else holds the resource."""
+        """The fault ``locked`` and the setting ``conflicts``: somebody else is at the resource."""
         throw = self._locks.random()
-        if request.method not in _READS and throw < self.room.faults.plan.locked:
+        if request.method in _READS:
+            return
+        if throw < self.room.faults.plan.locked:
             raise ApiError(423, "The resource is locked by another process.")
+        if throw > 1 - self.settings.conflicts:
+            raise ApiError(409, "The request conflicts with another one that is being processed.")
 
     def _where(self, call: Call, shape: str) -> tuple[str, Handler]:
         routes = _V2 if shape == V2 else _V3
@@ -219,9 +225,10 @@ class BigcommerceSandbox(Vendor):
         inhabitants.populate(self, world)
 
     async def act(self, deed: Mapping[str, Any]) -> Any:
-        """What :mod:`~syncd.sandbox.bigcommerce.people` do, and switches of the simulator: ``settings``, ``limits``,
-        ``webhooks``, ``webhook_counts``, ``deactivate_hook``, ``spend`` (another app uses the quota up), ``revoke``,
-        ``restore``, ``reissue`` (hooks and metafields of the client go out of sight), ``narrow`` (its scopes)."""
+        """What :mod:`~syncd.sandbox.bigcommerce.people` do, and switches of the simulator: ``settings``, ``plan``,
+        ``limits``, ``webhooks``, ``webhook_counts``, ``deactivate_hook``, ``spend`` (another app uses the quota up),
+        ``revoke``, ``restore``, ``reissue`` (hooks and metafields of the client go out of sight), ``narrow`` (its
+        scopes)."""
         try:
             return self._switch(deed) if deed.get("op") in _SWITCHES else people.act(self, deed)
         except ApiError as error:
@@ -234,6 +241,10 @@ class BigcommerceSandbox(Vendor):
                     if not hasattr(self.settings, name):
                         raise ActError(f"no setting {name!r}")
                     setattr(self.settings, name, value)
+            case "plan":
+                self.settings.plan = str(deed["plan"])
+                limits, self.settings.max_groups = PLANS[self.settings.plan]
+                self.limits.settings = replace(self.limits.settings, per_thirty_seconds=limits)
             case "limits":
                 self.limits.settings = LimitSettings(**deed["settings"])
             case "webhooks":
@@ -264,8 +275,8 @@ class BigcommerceSandbox(Vendor):
 
 
 _SWITCHES = frozenset({
-    "settings", "limits", "webhooks", "webhook_counts", "deactivate_hook", "spend", "revoke", "restore", "reissue",
-    "narrow",
+    "settings", "plan", "limits", "webhooks", "webhook_counts", "deactivate_hook", "spend", "revoke", "restore",
+    "reissue", "narrow",
 })  # fmt: skip
 
 

@@ -40,7 +40,7 @@ class ApiAccount:
 
 def default_accounts() -> tuple[ApiAccount, ...]:
     """``syncd`` with what a sync needs, and another app of the same store."""
-    wanted = (CUSTOMERS, CARTS, f"{ORDERS}{READ_ONLY}", PRODUCTS, INFORMATION, CHANNELS, B2B_EDITION)
+    wanted = (CUSTOMERS, CARTS, ORDERS, PRODUCTS, INFORMATION, CHANNELS, B2B_EDITION)
     return (
         ApiAccount("syncd-token", "syncd-client", "bc-client-secret-0001", wanted, "syncd"),
         ApiAccount("shop-token", "shop-client", "bc-client-secret-0002", ALL_SCOPES, "shop-frontend"),

@@ -36,7 +36,7 @@ _DRAFT = {
 }  # fmt: skip
 _CHANGE = {
     "companyName": text(200), "companyPhone": text(50), "companyEmail": email(), "customerGroupId": number(),
-    "catalogId": number(), "priceListAssign": LIST, "uuid": text(255), "extraFields": LIST, "parentCompanyId": number(),
+    "catalogId": number(), "priceListAssign": LIST, "uuid": text(36), "extraFields": LIST,
 }  # fmt: skip
 _CREDIT = {"creditEnabled": FLAG, "creditCurrency": text(3), "availableCredit": AMOUNT, "limitPurchases": FLAG,
            "creditHold": FLAG}  # fmt: skip
@@ -197,9 +197,6 @@ def change(store: Store, row: Row, changes: Mapping[str, Any], actor: str) -> Ro
         new["extraFields"] = extra_fields(store, "companies", new["extraFields"], row["extraFields"])
     if "customerGroupId" in new:
         new["bcGroupId"] = new.pop("customerGroupId")
-    if "parentCompanyId" in new:
-        parent = new.pop("parentCompanyId")
-        new["parent"] = _may_adopt(store, row, parent) if parent else 0
     _store(store, row, new, actor)
     return {"companyId": row["id"]}
 
@@ -309,7 +306,7 @@ def _family(call: Call, method: str, row: Row, part: str, rest: list[str]) -> An
         case "POST", "parent", []:
             parent = checked(call.json(), {"parentCompanyId": number(needed=True)})["parentCompanyId"]
             _store(store, row, {"parent": _may_adopt(store, row, parent)}, call.actor)
-            return told({}, 201)
+            return 201, {"meta": {"message": "SUCCESS"}}
         case "GET", "hierarchy", []:
             top = _ancestors(store, row["id"])[-1]
             return told([_branch(store, one) for one in _descendants(store, top)])

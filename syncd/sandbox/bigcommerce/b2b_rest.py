@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from syncd.sandbox.bigcommerce import b2b_companies, b2b_users
@@ -77,14 +78,16 @@ def predefine(store: Store) -> None:
         store.roles.put(row)
 
 
-_ROLE = {"name": text(100, needed=True), "permissions": LIST}
+_ROLE = {"name": text(200, needed=True), "permissions": replace(LIST, needed=True)}
 
 
 def _roles(call: Call, rest: list[str]) -> Answer:
     store = call.store
     match call.method, rest:
         case "GET", []:
-            return page(call, store.roles.ids(), lambda one: store.roles.get(one) or {})
+            words = call.params.get("q", "").casefold()
+            ids = [row["id"] for row in store.roles.rows() if words in row["name"].casefold()]
+            return page(call, ids, lambda one: _listed_role(store.roles.get(one) or {}))
         case "POST", []:
             draft = _role(store, checked(call.json(), _ROLE))
             row = {"id": store.roles.new_id(), "roleType": 2, "roleLevel": 0, "permissions": [], **draft}
@@ -98,15 +101,22 @@ def _roles(call: Call, rest: list[str]) -> Answer:
             if row["roleType"] == 1:
                 raise refused({"id": "a predefined role cannot be changed"})
             if method == "PUT":
-                change = _role(store, checked(call.json(), _ROLE, partial=True))
+                change = _role(store, checked(call.json(), _ROLE))
                 store.roles.put({**row, **change})
                 store.note("update", "roles", row, change, call.actor)
                 return told({**row, **change})
             if method == "DELETE":
+                if any(user["companyRoleId"] == row["id"] for user in store.users.rows()):
+                    raise refused({"id": "the role is assigned to a user"})
                 store.roles.drop(row["id"])
                 store.note("delete", "roles", row, {}, call.actor)
                 return told({})
     raise call.not_allowed()
+
+
+def _listed_role(row: Row) -> Row:
+    """Lists do not show permissions."""
+    return {name: value for name, value in row.items() if name != "permissions"}
 
 
 def _role(store: Store, draft: Row) -> Row:
@@ -122,7 +132,8 @@ def _permissions(call: Call, rest: list[str]) -> Answer:
     store = call.store
     match call.method, rest:
         case "GET", []:
-            return page(call, store.permissions.ids(), lambda one: store.permissions.get(one) or {})
+            words = call.params.get("q", "").casefold()
+            return told([row for row in store.permissions.rows() if words in row["code"].casefold()])
         case "POST", []:
             draft = checked(call.json(), {"code": text(100, needed=True), "description": text(255)})
             if store.permissions.holder("code", draft["code"]) is not None:
@@ -153,9 +164,8 @@ def _addresses(call: Call, rest: list[str]) -> Answer:
     match call.method, rest:
         case "GET", []:
             ids = newest_first(call, table, {"updatedAt": "updatedAt"})
-            company = call.params.get("companyId")
-            kept = [one for one in ids if company in (None, str((table.get(one) or {})["companyId"]))]
-            return page(call, kept, lambda one: _address(table.get(one) or {}))
+            return page(call, [one for one in ids if _is_asked(call, table.get(one) or {})],
+                        lambda one: _address(table.get(one) or {}))  # fmt: skip
         case _, ["extra-fields"]:
             return definitions(call, "addresses")
         case "POST", []:
@@ -165,6 +175,12 @@ def _addresses(call: Call, rest: list[str]) -> Answer:
         case method, [raw]:
             return _one_address(call, method, need(table, raw, "Address"))
     raise call.not_allowed()
+
+
+def _is_asked(call: Call, row: Row) -> bool:
+    company = call.params.get("companyId")
+    numbers = [value for name, value in call.request.params() if name == "externalId[]"]
+    return company in (None, str(row["companyId"])) and (not numbers or row.get("externalId") in numbers)
 
 
 def _address(row: Row) -> Row:

@@ -22,7 +22,9 @@ SCOPES = frozenset(
     + ["store/customer/channel/login/access/updated"]
     + [f"store/cart/{one}" for one in (*_CRUD, "couponApplied", "abandoned", "converted")]
     + [f"store/cart/lineItem/{one}" for one in _CRUD]
-    + [f"store/{kind}/metafield/{one}" for kind in ("cart", "order") for one in _CRUD]
+    + [f"store/{kind}/metafield/{one}" for kind in ("cart", "order", "product", "channel") for one in _CRUD]
+    + [f"store/product/{one}" for one in (*_CRUD, "inventory/updated")]
+    + ["store/channel/created", "store/channel/updated"]
     + [f"store/metafield/{one}" for one in _CRUD]
     + [f"store/order/{one}" for one in ("created", "updated", "archived", "statusUpdated", "message/created")]
     + ["store/order/refund/created", "store/order/transaction/created", "store/order/transaction/updated"]
@@ -148,7 +150,8 @@ def _admin(call: Call, method: str, sender: WebhookSender) -> Answer:
         if not isinstance(emails, list) or not all(isinstance(one, str) for one in emails):
             raise invalid({"emails": "error.expected.list"})
         call.store.hook_emails[:] = emails
-    elif method != "GET":
+        return 204, None
+    if method != "GET":
         raise call.not_allowed()
     body = {"emails": list(call.store.hook_emails), "blocked_domains": sender.blocked()}
     return 200, {"data": body, "meta": {}}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from syncd.sandbox.bigcommerce.call import Answer, Call, Filters, select, v3_page
 from syncd.sandbox.bigcommerce.errors import not_found
-from syncd.sandbox.bigcommerce.fields import clean, text, whole_number
+from syncd.sandbox.bigcommerce.fields import FLAG, clean, text, whole_number
 from syncd.sandbox.bigcommerce.store import Store
 from syncd.sandbox.bigcommerce.table import Row
 
@@ -14,6 +16,8 @@ _CHANNEL = {
     "platform": text(255, needed=True),
     "status": text(one_of=("active", "prelaunch", "inactive", "connected", "disconnected", "archived")),
     "external_id": text(255),
+    "is_listable_from_ui": FLAG,
+    "is_visible": FLAG,
 }
 _FILTERS = Filters(numbers=("id",), texts=("type", "platform", "status"))
 
@@ -58,6 +62,7 @@ def channels(call: Call) -> Answer:
         case "POST", []:
             row = add_channel(call.store, clean(call.json(), _CHANNEL))
             call.store.note("create", "channels", row, row, call.actor)
+            call.store.tell("store/channel/created", {"type": "channel", "id": row["id"]})
             return 200, {"data": row, "meta": {}}
         case method, [raw]:
             return _channel(call, method, whole_number(raw, "channel_id"))
@@ -69,13 +74,21 @@ def _channel(call: Call, method: str, number: int) -> Answer:
     if row is None:
         raise not_found()
     if method == "PUT":
-        change = clean(call.json(), _CHANNEL, partial=True)
-        row = {**row, **change, "date_modified": call.store.now()}
-        call.store.channels.put(row)
-        call.store.note("update", "channels", row, change, call.actor)
+        row = change_channel(call.store, row, call.json(), call.actor)
     elif method != "GET":
         raise call.not_allowed()
     return 200, {"data": row, "meta": {}}
+
+
+def change_channel(store_: Store, row: Row, body: Any, actor: str) -> Row:
+    """What a channel is for stays as it was made. Raises ``ApiError``."""
+    spec = {name: member for name, member in _CHANNEL.items() if name not in {"type", "platform"}}
+    change = clean(body, {**spec, "is_listable_from_ui": FLAG, "is_visible": FLAG}, partial=True)
+    row = {**row, **change, "date_modified": store_.now()}
+    store_.channels.put(row)
+    store_.note("update", "channels", row, change, actor)
+    store_.tell("store/channel/updated", {"type": "channel", "id": row["id"]})
+    return row
 
 
 def add_channel(store_: Store, draft: Row) -> Row:

@@ -21,21 +21,26 @@ _SPEC = {
 }  # fmt: skip
 _TYPES = {"customers": "customer", "orders": "order", "carts": "cart", "channels": "channel", "products": "product"}
 _FILTERS = Filters(numbers=("id",), texts=("namespace", "key"))
+_CATALOG = "catalog"
+_TOLD = frozenset({"cart", "order", "product", "channel"})
+"""Kinds whose metafields have scopes of their own besides the one that all have."""
 
 
 def is_asked(rest: Sequence[str]) -> bool:
-    """``customers/metafields[/...]`` or ``customers/{id}/metafields[/...]``."""
+    """``customers/metafields[/...]`` or ``customers/{id}/metafields[/...]``; products are below ``catalog``."""
+    rest = rest[1:] if rest[:1] == [_CATALOG] else rest
     return bool(rest) and rest[0] in _TYPES and "metafields" in rest[1:3]
 
 
 def answer(call: Call) -> Answer:
-    kind = _TYPES[call.rest[0]]
-    match call.method, call.rest[1:]:
+    rest = call.rest[1:] if call.rest[0] == _CATALOG else call.rest
+    kind = _TYPES[rest[0]]
+    match call.method, rest[1:]:
         case method, ["metafields"]:
             return _batch(call, method, kind)
-        case method, [resource, "metafields", *rest]:
+        case method, [resource, "metafields", *further]:
             _need_resource(call.store, kind, resource)
-            return _of_one(call, method, kind, resource, rest)
+            return _of_one(call, method, kind, resource, further)
     raise call.not_allowed()
 
 
@@ -45,7 +50,7 @@ def _need_resource(store: Store, kind: str, resource: str) -> None:
         "order": lambda: int(resource) in store.orders,
         "channel": lambda: int(resource) in store.channels,
         "cart": lambda: resource in store.carts,
-        "product": lambda: int(resource) in {product for product, _ in store.variants.values()},
+        "product": lambda: int(resource) in store.products,
     }
     if (kind != "cart" and not resource.isdigit()) or not there[kind]():
         raise not_found()
@@ -63,7 +68,8 @@ def _of_one(call: Call, method: str, kind: str, resource: str, rest: Sequence[st
     store, place = call.store, f"{kind}/{resource}"
     if not rest:
         if method == "GET":
-            ids = [one for one in store.metafields.of_group("place", place) if _visible(call, _row(store, one))]
+            there = [_row(store, one) for one in store.metafields.of_group("place", place)]
+            ids = [row["id"] for row in there if _visible(call, row) and _is_named(call, row)]
             return v3_page(call, ids, lambda part: [_shown(_row(store, one)) for one in part])
         if method == "POST":
             return 200, {"data": _shown(create(call, kind, resource, call.json())), "meta": {}}
@@ -125,9 +131,8 @@ def drop(call: Call, row: Row) -> None:
 def _batch(call: Call, method: str, kind: str) -> Answer:
     store = call.store
     if method == "GET":
-        resources = call.many("resource_id:in")
         ids = select(call, store.metafields, _FILTERS, lambda row: _visible(call, row) and row["resource_type"] == kind
-                     and (resources is None or str(row["resource_id"]) in resources))  # fmt: skip
+                     and _is_named(call, row))  # fmt: skip
         return v3_page(call, ids, lambda part: [_shown(_row(store, one)) for one in part])
     done: list[Any] = []
     errors: list[Row] = []
@@ -158,6 +163,14 @@ def _batched(call: Call, method: str, kind: str, one: Any) -> Any:
     raise call.not_allowed()
 
 
+def _is_named(call: Call, row: Mapping[str, Any]) -> bool:
+    """``key`` and ``namespace``, exactly or as one of several."""
+    for name in ("key", "namespace"):
+        if call.params.get(name, row[name]) != row[name] or row[name] not in (call.many(f"{name}:in") or [row[name]]):
+            return False
+    return True
+
+
 def _row(store: Store, number_: int) -> Row:
     return store.metafields.get(number_) or {}
 
@@ -168,8 +181,7 @@ def _shown(row: Row) -> Row:
 
 def _tell(store: Store, what: str, row: Row) -> None:
     data = {"type": "metafield", "metafield_id": row["id"], "resource_id": row["resource_id"]}
-    if row["resource_type"] in {"cart", "order"}:
-        data = {"metafield_id": row["id"], "resource_id": str(row["resource_id"])}
-        store.tell(f"store/{row['resource_type']}/metafield/{what}", data)
-        return
+    if row["resource_type"] in _TOLD:
+        own = {"metafield_id": row["id"], "resource_id": str(row["resource_id"])}
+        store.tell(f"store/{row['resource_type']}/metafield/{what}", own)
     store.tell(f"store/metafield/{what}", {**data, "resource_type": row["resource_type"]})

@@ -7,7 +7,7 @@ from typing import Any
 
 from syncd.sandbox.bigcommerce.call import Answer, Call, instant, v2_page, v3_page
 from syncd.sandbox.bigcommerce.errors import ApiError, not_found
-from syncd.sandbox.bigcommerce.fields import AMOUNT, LIST, OBJECT, clean, number, text, whole_number
+from syncd.sandbox.bigcommerce.fields import AMOUNT, FLAG, LIST, OBJECT, clean, number, text, whole_number
 from syncd.sandbox.bigcommerce.store import Store, rfc2822
 from syncd.sandbox.bigcommerce.table import Row
 
@@ -22,7 +22,7 @@ _SPEC = {
     "external_source": text(255), "external_merchant_id": text(255), "payment_method": text(100),
     "channel_id": number(), "discount_amount": AMOUNT, "default_currency_code": text(3), "cart_id": text(),
     "customer_locale": text(20), "subtotal_ex_tax": AMOUNT, "subtotal_inc_tax": AMOUNT, "total_ex_tax": AMOUNT,
-    "total_inc_tax": AMOUNT,
+    "total_inc_tax": AMOUNT, "is_deleted": FLAG,
 }  # fmt: skip
 _ADDRESS = ("first_name", "last_name", "company", "street_1", "street_2", "city", "state", "zip", "country",
             "country_iso2", "phone", "email")  # fmt: skip
@@ -253,6 +253,9 @@ def change(store: Store, row: Row, changes: Mapping[str, Any], actor: str) -> No
             new[name] = money(new[name])
     new = {name: value for name, value in new.items() if row.get(name) != value}
     if not new:
+        return
+    if new.pop("is_deleted", False):
+        archive(store, row, actor)
         return
     before = row["status_id"]
     if "status_id" in new:

@@ -11,6 +11,7 @@ from syncd.sandbox.bigcommerce import (
     b2b_call,
     b2b_companies,
     carts,
+    catalog,
     customers,
     groups,
     orders,
@@ -210,7 +211,8 @@ def seed(sandbox: BigcommerceSandbox, deed: Deed) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     with unrecorded(sandbox):
         for one in deed.get("products", ()):
-            store.variants[str(one["sku"])] = (int(one["product_id"]), int(one["variant_id"]))
+            more = (str(one.get("name", "")), float(one.get("price", 0)))
+            catalog.put(store, str(one["sku"]), int(one["product_id"]), int(one["variant_id"]), *more)
         answer["attributes"] = [attributes.define(store, one, HUMAN)["id"] for one in deed.get("attributes", ())]
         answer["groups"] = [groups.create(store, one, HUMAN) for one in deed.get("groups", ())]
         drafts = enumerate(deed.get("customers", ()))

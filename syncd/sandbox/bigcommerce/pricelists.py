@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from syncd.sandbox.bigcommerce.call import Answer, Call, Filters, instant, select, v3_page
+from syncd.sandbox.bigcommerce.call import Answer, Call, Filters, instant, select, v3_cursor_page, v3_page
 from syncd.sandbox.bigcommerce.errors import ApiError, conflict, invalid, not_found
 from syncd.sandbox.bigcommerce.fields import FLAG, LIST, OPTIONAL_AMOUNT, clean, items, number, text, whole_number
 from syncd.sandbox.bigcommerce.store import Store
@@ -149,37 +150,58 @@ def _across(call: Call, method: str) -> Answer:
 def _store(call: Call, wanted: Sequence[tuple[int, Any]], *, fresh: bool = False) -> list[Row]:
     """Store what is good; 422 with what is bad. A create is refused as a whole where one exists."""
     good: list[tuple[int, Row]] = []
-    errors: dict[str, str] = {}
-    for place, (list_id, body) in enumerate(wanted):
+    errors: list[Row] = []
+    for list_id, body in wanted:
         try:
-            good.append((list_id, _checked(call.store, body, str(place))))
+            one = _checked(call.store, body)
+            if fresh and _key(one) in call.store.price_records[list_id]:
+                raise invalid({"variant_id": "A record for this variant and currency exists already"})
+            good.append((list_id, one))
         except ApiError as error:
-            errors |= error.errors
-    if fresh and any(_key(one) in call.store.price_records[list_id] for list_id, one in good):
-        raise invalid({**errors, "records": "A record for this variant and currency exists already"})
-    if fresh and errors:
-        raise invalid(errors)
+            errors.append({"data": _named(list_id, body), "field_errors": error.errors})
+    if errors and (fresh or call.store.settings.strict_prices):
+        raise _refused(errors)
     stored = [put_record(call.store, list_id, one, call.actor) for list_id, one in good]
     for what in ("created", "updated"):
         told = [_event(row) for row, new in stored if new == (what == "created")]
         if told:
             call.store.tell(f"store/priceList/records/{what}", told)  # type: ignore[arg-type]  # an array, as it is
     if errors:
-        raise invalid(errors)
+        raise _refused(errors)
     return [row for row, _ in stored]
 
 
-def _checked(store: Store, body: Any, where: str) -> Row:
-    one = clean(body, _RECORD, where)
+def _named(list_id: int, body: Any) -> Row:
+    """What a refusal says of a record."""
+    held = body if isinstance(body, Mapping) else {}
+    told = {name: held[name] for name in ("variant_id", "sku", "currency") if name in held}
+    return {"price_list_id": list_id, **told}
+
+
+def _refused(errors: Sequence[Row]) -> ApiError:
+    return ApiError(422, "Price records could not be stored", more={"batch_errors": list(errors)})
+
+
+def _checked(store: Store, body: Any) -> Row:
+    one = clean(body, _RECORD)
     if "variant_id" not in one:
         found = store.variants.get(one.get("sku", ""))
         if found is None:
-            raise invalid({f"{where}.sku": "No variant has this SKU"})
+            raise invalid({"sku": "No variant has this SKU"})
         one["variant_id"] = found[1]
+    elif not store.sku_of(one["variant_id"]):
+        raise invalid({"variant_id": "The variant does not exist"})
+    for name in _PRICES:
+        if one.get(name) is not None and float(one[name]) < 0:
+            raise invalid({name: "error.min.0"})
     for tier in one.get("bulk_pricing_tiers", ()):
         if not isinstance(tier, Mapping) or tier.get("type") not in ("fixed", "price", "percent"):
-            raise invalid({f"{where}.bulk_pricing_tiers": "error.enum.fixed,price,percent"})
+            raise invalid({"bulk_pricing_tiers": "error.enum.fixed,price,percent"})
+        if not isinstance(tier.get("quantity_min"), int) or tier.get("amount") is None:
+            raise invalid({"bulk_pricing_tiers": "error.path.missing"})
     one["currency"] = one["currency"].upper()
+    if not re.fullmatch(r"[A-Z]{3}", one["currency"]):
+        raise invalid({"currency": "error.invalid.currency"})
     return one
 
 
@@ -187,7 +209,7 @@ def put_record(store: Store, list_id: int, one: Mapping[str, Any], actor: str) -
     """The stored record, and whether it is a new one."""
     records, now = store.price_records[list_id], store.now()
     old = records.get(_key(one))
-    sku = next((sku for sku, (_, variant) in store.variants.items() if variant == one["variant_id"]), "")
+    sku = store.sku_of(one["variant_id"])
     product = store.variants.get(sku, (0, 0))[0]
     row: Row = {
         **dict.fromkeys(_PRICES), "bulk_pricing_tiers": [], **(old or {"date_created": now}), **one,
@@ -220,7 +242,13 @@ def _listed(call: Call, list_id: int, variant: int | None) -> Answer:
         hidden = {"bulk_pricing_tiers", "sku"} - shown
         return [{name: value for name, value in records[key].items() if name not in hidden} for key in part]
 
-    return v3_page(call, keys, render)
+    # Cursors are numbers here.
+    by_number = {key[0] * 26**3 + _currency_number(key[1]): key for key in keys}
+    return v3_cursor_page(call, sorted(by_number), lambda part: render([by_number[one] for one in part]))
+
+
+def _currency_number(code: str) -> int:
+    return sum((ord(letter) - 65) * 26**place for place, letter in enumerate(reversed(code)))
 
 
 def _matches(call: Call, row: Row) -> bool:
@@ -252,7 +280,7 @@ def _single(call: Call, method: str, list_id: int, key: Key) -> Answer:
         body = call.json()
         if not isinstance(body, Mapping):
             raise invalid({"body": "error.expected.jsobject"})
-        one = _checked(store, {**body, "variant_id": key[0], "currency": key[1]}, "0")
+        one = _checked(store, {**body, "variant_id": key[0], "currency": key[1]})
         row, new = put_record(store, list_id, one, call.actor)
         store.tell(f"store/priceList/record/{'created' if new else 'updated'}", _event(row))
         return 200, {"data": row, "meta": {}}
@@ -300,17 +328,25 @@ def _assignments(call: Call, method: str) -> Answer:
             assign(store, one, call.actor)
         return 200, {"data": {}, "meta": {}}
     if method == "DELETE":
-        for held in list(select(call, store.assignments, _FILTERS)):
+        narrow = {name: call.number(name, 0) for name in ("id", *_ASSIGNMENT) if name in call.params}
+        if not narrow and "channel_id:in" not in call.params:
+            raise invalid({"filter": "error.path.missing"})
+        ids = select(call, store.assignments, _FILTERS, lambda row: all(row[k] == v for k, v in narrow.items()))
+        for held in list(ids):
             row = store.assignments.get(held) or {}
             store.assignments.drop(held)
+            store.note("delete", "pricelist_assignments", row, {}, call.actor)
             store.tell("store/priceList/assignment/deleted", {k: v for k, v in row.items() if k != "id"})
         return 204, None
     raise call.not_allowed()
 
 
 def _assign_one(call: Call, row: Row) -> Answer:
-    draft = clean({**call.json(), "price_list_id": row["id"]}, _ASSIGNMENT)
-    _may_assign(call.store, draft, "0")
+    spec = {**_ASSIGNMENT, "customer_group_id": number(needed=True), "channel_id": number(needed=True)}
+    draft = clean({**call.json(), "price_list_id": row["id"]}, spec)
+    group, channel = draft["customer_group_id"], draft["channel_id"]
+    if (group and group not in call.store.groups) or (channel and channel not in call.store.channels):
+        raise not_found()
     return 200, {"data": assign(call.store, draft, call.actor), "meta": {}}
 
 

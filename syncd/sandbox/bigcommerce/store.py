@@ -32,6 +32,10 @@ class StoreSettings:
     currency: str = "USD"
     plan: str = "Pro"
     max_groups: int = 10_000
+    strict_prices: bool = False
+    """A batch of price records with a bad one is refused whole; else the good ones are stored."""
+    conflicts: float = 0.0
+    """The share of writes that meet another one of the same resource (409)."""
     abandon_seconds: float = 3600.0
     """How long a cart lies idle until the store calls it abandoned."""
     lax_destinations: bool = True
@@ -65,6 +69,7 @@ class Store:
     assignments: Table = field(default_factory=lambda: Table(grouped=("price_list_id",), stamp=""))
     variants: dict[str, tuple[int, int]] = field(default_factory=dict)
     """SKU to product id and variant id."""
+    products: Table = field(default_factory=lambda: Table(unique=("name", "sku")))
     metafields: Table = field(default_factory=lambda: Table(grouped=("place",)))
     channels: Table = field(default_factory=Table)
     hooks: Table = field(default_factory=lambda: Table(stamp=""))
@@ -79,6 +84,16 @@ class Store:
     """Definitions by kind: ``companies``, ``users``, ``addresses``, ``orders``."""
     b2b_orders: dict[int, Row] = field(default_factory=dict)
     """What B2B Edition knows of an order, by the store's order id."""
+    _skus: dict[int, str] = field(default_factory=dict)
+
+    def sku_of(self, variant: int) -> str:
+        """Empty for a variant that does not exist."""
+        if (
+            len(self._skus) != len(self.variants)
+            or self.variants.get(self._skus.get(variant, ""), (0, 0))[1] != variant
+        ):
+            self._skus = {number: sku for sku, (_, number) in self.variants.items()}
+        return self._skus.get(variant, "")
 
     def now(self) -> str:
         return stamp(self.clock.now_ms())
@@ -98,6 +113,7 @@ class Store:
             "customer_attribute_values": self.attribute_values,
             "customer_groups": self.groups,
             "orders": self.orders,
+            "products": self.products,
             "pricelists": self.pricelists,
             "pricelist_assignments": self.assignments,
             "metafields": self.metafields,

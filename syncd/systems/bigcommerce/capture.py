@@ -6,8 +6,10 @@ the next round. Moments are the vendor's and have whole seconds; our clock gives
 
 A customer's attributes have moments of their own, which the customer's does not follow, so a round of customers walks
 the attribute values too. Carts have no list: their poll walks the orders, and tells of carts that became one.
+A metafield has a moment of its own too, which the resource's does not follow: where metafields are mapped, a round
+walks those that changed. Deletions show in none of these walks.
 
-A **scan** walks by id. Deletions show in neither.
+A **scan** walks everything, without a moment to start from.
 """
 
 from __future__ import annotations
@@ -21,14 +23,16 @@ import orjson
 from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
-from syncd.model.value import instant_from_ms
+from syncd.systems.bigcommerce.addresses import turned
 from syncd.systems.bigcommerce.client import Client
 from syncd.systems.bigcommerce.directory import Directory
-from syncd.systems.bigcommerce.objects import Row, instant_ms, names_of
+from syncd.systems.bigcommerce.endpoint import Listed, Shelf
+from syncd.systems.bigcommerce.metafields import Metafields, names
+from syncd.systems.bigcommerce.objects import instant_ms, iso, names_of
 from syncd.systems.bigcommerce.read import Reader
 from syncd.systems.contract import Page, Snapshot, VendorError
 
-ROWS, VALUES = "rows", "values"
+ROWS, VALUES, FIELDS = "rows", "values", "metafields"
 _EARLIEST_MS: Final = 0
 
 
@@ -72,10 +76,17 @@ def decode(text: str) -> Cursor:
 
 
 class Capture:
-    def __init__(self, client: Client, reader: Reader, directory: Directory) -> None:
+    """``shelves`` are the kinds of objects by name."""
+
+    def __init__(
+        self, client: Client, reader: Reader, directory: Directory, metafields: Metafields,
+        shelves: Mapping[str, Shelf],
+    ) -> None:  # fmt: skip
         self._client = client
         self._reader = reader
         self._directory = directory
+        self._metafields = metafields
+        self._shelves = shelves
 
     async def poll(self, mapping: ObjectMapping, text: str | None, lane: Lane) -> Page:
         """The next page of changes. Without a cursor: no rows yet, but a cursor that pins the present."""
@@ -94,27 +105,42 @@ class Capture:
         return Page(found, following.encode(), more=bool(following.phase))
 
     async def scan(self, mapping: ObjectMapping, text: str | None, lane: Lane) -> Page:
-        """The next page of everything, by id. Carts have no list: nothing is told of them."""
-        if mapping.object == "carts":
-            return Page((), Cursor(0).encode(), more=False)
+        """The next page of everything."""
         cursor = decode(text) if text else Cursor(0)
-        found, after = await self._rows(mapping, cursor.after, None, lane)
-        return Page(found, Cursor(0, ROWS if after else "", after or cursor.after).encode(), more=bool(after))
+        listed = await self._shelves[mapping.object].page(mapping, cursor.after, None, lane)
+        if 0 <= listed.total < cursor.total:
+            return Page((), Cursor(0, ROWS, total=-1).encode(), more=True)
+        after = listed.after
+        following = Cursor(0, ROWS if after else "", after or cursor.after, total=listed.total)
+        return Page(listed.snapshots, following.encode(), more=bool(after))
 
     # -- one page
 
     async def _page(
         self, mapping: ObjectMapping, cursor: Cursor, since: int, lane: Lane
     ) -> tuple[Sequence[Snapshot], Cursor]:
+        """A page of the phase that is being walked. Lists that are paged by number are shifted by a deletion between
+        two pages: when there are fewer than before, the phase begins anew."""
+        listed = await self._phase(mapping, cursor, since, lane)
+        if 0 <= listed.total < cursor.total:
+            return (), replace(cursor, after="", total=-1)
+        reached = replace(cursor, after=listed.after, total=listed.total, top=max(cursor.top, listed.top))
+        if listed.after:
+            return listed.snapshots, reached
+        phases = [ROWS]
+        phases += [VALUES] if mapping.object == "customers" and names_of(mapping, "attributes") else []
+        phases += [FIELDS] if names(mapping) else []
+        rest = phases[phases.index(cursor.phase) + 1 :]
+        if rest:
+            return listed.snapshots, replace(reached, phase=rest[0], after="", total=-1)
+        return listed.snapshots, self._ended(reached)
+
+    async def _phase(self, mapping: ObjectMapping, cursor: Cursor, since: int, lane: Lane) -> Listed:
         if cursor.phase == VALUES:
-            return await self._value_page(mapping, cursor, since, lane)
-        found, after = await self._rows(mapping, cursor.after, since, lane)
-        reached = replace(cursor, after=after, top=max([cursor.top, *(_own_moment(one) for one in found)]))
-        if after:
-            return found, reached
-        if mapping.object == "customers" and names_of(mapping, "attributes"):
-            return found, replace(reached, phase=VALUES, after="")
-        return found, self._ended(reached)
+            return await self._values(mapping, cursor, since, lane)
+        if cursor.phase == FIELDS:
+            return await self._fields(mapping, cursor, since, lane)
+        return await self._shelves[mapping.object].page(mapping, cursor.after, since, lane)
 
     def _begun(self, cursor: Cursor) -> Cursor:
         # The vendor's clock at its last answer, which came before anything of this round is asked.
@@ -132,90 +158,43 @@ class Capture:
         told = cursor.clock - 1000 if cursor.clock else 0  # the vendor's clock shows whole seconds
         return Cursor(max(cursor.at, cursor.top - span, told))
 
-    async def _rows(
-        self, mapping: ObjectMapping, after: str, since: int | None, lane: Lane
-    ) -> tuple[list[Snapshot], str]:
-        """A page of rows, and where the next one starts; empty at the end."""
-        if mapping.object == "customers":
-            return await self._customers(mapping, after, since, lane)
-        limit = self._client.settings.page_limit
-        params = [("min_id", str(int(after or 0) + 1)), ("sort", "id:asc"), ("limit", str(limit))]
-        if since is not None:
-            params.append(("min_date_modified", _iso(since)))
-        rows = await self._client.v2_rows("orders", lane, params)
-        last = max((int(one["id"]) for one in rows), default=0)
-        if rows and last <= int(after or 0):
-            raise _stuck()
-        return await self._reader.orders(mapping, rows, lane), str(last) if len(rows) >= limit else ""
-
-    async def _customers(
-        self, mapping: ObjectMapping, after: str, since: int | None, lane: Lane
-    ) -> tuple[list[Snapshot], str]:
-        params = [("limit", str(self._client.settings.page_limit)), *self._reader.includes(mapping)]
-        if after:
-            params.append(("after", after))
-        if since is not None:
-            params.append(("date_modified:min", _iso(since)))
-        rows, meta = await self._client.rows("customers", lane, params)
-        told = meta.get("cursor_pagination")
-        if not isinstance(told, Mapping):
-            raise VendorError(Failure(Remedy.RETRY, "bad-response", "the list of customers has no cursors"))
-        more = rows and isinstance(told.get("links"), Mapping) and told["links"].get("next")
-        end = str(told.get("end_cursor") or "") if more else ""
-        if more and end in ("", after):
-            raise _stuck()
-        return await self._reader.customers(mapping, rows, lane), end
-
-    async def _value_page(
-        self, mapping: ObjectMapping, cursor: Cursor, since: int, lane: Lane
-    ) -> tuple[Sequence[Snapshot], Cursor]:
-        """Customers by their attribute values. These come in pages by number, which a deletion between two pages
-        shifts: when there are fewer than before, the phase begins anew."""
-        names = names_of(mapping, "attributes")
-        known = await self._directory.attributes(lane, wanted=names)
-        ids = [str(known[name].id) for name in names if name in known]
+    async def _values(self, mapping: ObjectMapping, cursor: Cursor, since: int, lane: Lane) -> Listed:
+        """Customers by their attribute values."""
+        wanted = names_of(mapping, "attributes")
+        known = await self._directory.attributes(lane, wanted=wanted)
+        ids = [str(known[name].id) for name in wanted if name in known]
         if not ids:
-            return (), self._ended(cursor)
+            return Listed(())
+        page, limit = int(cursor.after or 1), self._client.settings.page_limit
+        params = [("attribute_id:in", ",".join(ids)), ("date_modified:min", iso(since)), ("page", str(page))]
+        rows, meta = await self._client.rows("customers/attribute-values", lane, [*params, ("limit", str(limit))])
+        owners = list(dict.fromkeys(str(one["customer_id"]) for one in rows))
+        found = await self._reader.read(mapping, owners, lane)
+        top = max((instant_ms(one.get("date_modified")) for one in rows), default=0)
+        return Listed(found, *turned(meta, page, len(rows), limit), top)
+
+    async def _fields(self, mapping: ObjectMapping, cursor: Cursor, since: int, lane: Lane) -> Listed:
+        """Resources by their metafields."""
         page = int(cursor.after or 1)
-        params = [("attribute_id:in", ",".join(ids)), ("date_modified:min", _iso(since)), ("page", str(page))]
-        params.append(("limit", str(self._client.settings.page_limit)))
-        rows, meta = await self._client.rows("customers/attribute-values", lane, params)
-        told = meta.get("pagination") or {}
-        total, pages = told.get("total"), told.get("total_pages")
-        if isinstance(total, int) and total < cursor.total:
-            return (), replace(cursor, after="", total=-1)
-        wanted = list(dict.fromkeys(str(one["customer_id"]) for one in rows))
-        found = await self._reader.customers(
-            mapping, await self._reader.customer_rows(mapping, "id", wanted, lane), lane
-        )
-        reached = replace(cursor, top=max([cursor.top, *(instant_ms(one.get("date_modified")) for one in rows)]))
-        ends = page >= pages if isinstance(pages, int) else len(rows) < self._client.settings.page_limit
-        if not rows or ends:
-            return found, self._ended(reached)
-        return found, replace(reached, after=str(page + 1), total=total if isinstance(total, int) else -1)
+        rows, meta = await self._metafields.changed(mapping, iso(since), page, lane)
+        owners = list(dict.fromkeys(str(one["resource_id"]) for one in rows))
+        found = await self._shelves[mapping.object].read(mapping, owners, lane)
+        top = max((instant_ms(one.get("date_modified")) for one in rows), default=0)
+        return Listed(found, *turned(meta, page, len(rows), self._client.settings.page_limit), top)
 
     async def _newest(self, mapping: ObjectMapping, lane: Lane) -> int:
-        """When the newest row changed. With no rows at all, everything that comes is new: the epoch."""
+        """When the newest row changed, where a list tells; else the vendor's clock. With no rows at all, everything
+        that comes is new: the epoch."""
         params = [("sort", "date_modified:desc"), ("limit", "1")]
-        rows: Sequence[Row]
         if mapping.object == "customers":
             rows, _ = await self._client.rows("customers", lane, params)
-        else:
+        elif mapping.object in ("orders", "carts"):
             rows = await self._client.v2_rows("orders", lane, params)
+        else:
+            # A small question that says what time it is there.
+            await self._shelves[mapping.object].page(mapping, "", self._client.now_ms(), lane)
+            return (self._client.vendor_ms or self._client.now_ms()) - 1000
         return instant_ms(rows[0].get("date_modified")) if rows else 0
-
-
-def _own_moment(one: Snapshot) -> int:
-    """When the row itself changed; its attributes are another phase's business."""
-    return instant_ms(one.data.get("date_modified", one.data.get("updated_time")))
-
-
-def _iso(ms: int) -> str:
-    return instant_from_ms(ms)[:19] + "Z"
-
-
-def _stuck() -> VendorError:
-    return VendorError(Failure(Remedy.RETRY, "bad-response", "a page does not go on where the last one ended"))
 
 
 def _bad_cursor() -> VendorError:

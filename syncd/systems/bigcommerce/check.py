@@ -11,21 +11,31 @@ from syncd.model.mapping import ObjectMapping
 from syncd.systems.bigcommerce.client import Client
 from syncd.systems.bigcommerce.directory import Directory
 from syncd.systems.bigcommerce.errors import Doing
-from syncd.systems.bigcommerce.form import FLAGS, GROUP, TEXTS
+from syncd.systems.bigcommerce.form import GROUP, writes
 from syncd.systems.bigcommerce.hooks import Hooks, scopes_for
-from syncd.systems.bigcommerce.objects import B2B, OBJECTS, WRITABLE, members
+from syncd.systems.bigcommerce.kinds import KINDS, OBJECTS
+from syncd.systems.bigcommerce.metafields import MEMBER
+from syncd.systems.bigcommerce.objects import members
 from syncd.systems.bigcommerce.provision import Provisioner, refused
 from syncd.systems.contract import Finding, Severity, VendorError
 
 SKEW_SECONDS: Final = 30.0
-_SCOPES: Final[Mapping[str, str]] = {
-    "customers": "Customers",
-    "carts": "Carts",
-    "orders": "Orders",
-    "companies": "B2B Edition",
-    "users": "B2B Edition",
+_PROBES: Final[Mapping[str, str]] = {
+    "customers": "v3/customers",
+    "customer_addresses": "v3/customers/addresses",
+    "customer_groups": "v2/customer_groups",
+    "orders": "v2/orders",
+    "products": "v3/catalog/products",
+    "channels": "v3/channels",
+    "price_lists": "v3/pricelists",
+    "price_records": "v3/pricelists",
+    "price_list_assignments": "v3/pricelists/assignments",
+    "companies": "b2b/companies",
+    "users": "b2b/users",
+    "company_addresses": "b2b/addresses",
+    "roles": "b2b/companies/roles",
 }
-"""As the vendor names them in its control panel."""
+"""A list by which each kind can be asked for."""
 _NOBODY: Final = "00000000-0000-4000-a000-000000000000"
 """A cart that does not exist: asking for it tells whether carts may be asked for."""
 
@@ -75,17 +85,19 @@ class Checker:
     async def _reach(self, object_: str) -> Finding:
         """One small read tells whether the account may read an object. Only a write tells whether it may write."""
         subject = f"{self._connection}.{object_}"
+        api, _, path = _PROBES.get(object_, "").partition("/")
+        one = [("limit", "1")]
         try:
-            if object_ in B2B:
-                await self._client.b2b("GET", object_, Lane.OPERATOR, Doing.READ, [("limit", "1")])
-            elif object_ == "carts":
+            if object_ == "carts":
                 await self._client.one(f"carts/{_NOBODY}", Lane.OPERATOR)
-            elif object_ == "orders":
-                await self._client.v2("orders", Lane.OPERATOR, [("limit", "1")])
+            elif api == "b2b":
+                await self._client.b2b("GET", path, Lane.OPERATOR, Doing.READ, one)
+            elif api == "v2":
+                await self._client.v2(path, Lane.OPERATOR, one)
             else:
-                await self._client.rows("customers", Lane.OPERATOR, [("limit", "1")])
+                await self._client.rows(path, Lane.OPERATOR, one)
         except VendorError as error:
-            return refused(subject, f"{object_} cannot be read (scope {_SCOPES[object_]})", error)
+            return refused(subject, f"{object_} cannot be read (scope {KINDS[object_].scope})", error)
         return Finding(Severity.OK, "readable", subject, f"{object_} can be read")
 
     async def _groups(self, mappings: Sequence[ObjectMapping]) -> list[Finding]:
@@ -120,24 +132,36 @@ class Checker:
 
 
 def _path_findings(connection: str, mappings: Sequence[ObjectMapping]) -> list[Finding]:
-    """Objects and paths that can never be written. Pure."""
+    """Objects and paths that can never be read or written. Pure."""
     findings = []
     for one in mappings:
         subject = f"{connection}.{one.object}"
-        if one.object not in OBJECTS:
+        kind = KINDS.get(one.object)
+        if kind is None:
             message = f"syncd knows {', '.join(OBJECTS)} of BigCommerce"
             findings.append(Finding(Severity.ERROR, "unknown-object", subject, message))
-        elif one.write and one.object not in WRITABLE:
-            message = f"{one.object} are only read from BigCommerce"
-            findings.append(Finding(Severity.ERROR, "not-writable", subject, message, "remove write from the mapping"))
-        elif one.object == "customers" and one.write & {Action.CREATE, Action.UPDATE}:
-            findings += [
-                Finding(Severity.ERROR, "not-writable", f"{subject}.{path}", "syncd does not write it",
-                        'map it with direction = "read"')
-                for field in one.writable() for path in field.paths if not _can_write(path)
-            ]  # fmt: skip
+            continue
+        if never := one.write - kind.actions:
+            verbs = ", ".join(sorted(verb.value for verb in never))
+            message = f"syncd cannot {verbs} {one.object} of BigCommerce"
+            findings.append(
+                Finding(Severity.ERROR, "not-writable", subject, message, f"take {verbs} out of the mapping's write")
+            )
+        findings += [
+            Finding(Severity.ERROR, "not-writable", f"{subject}.{path}", "syncd does not write it",
+                    'map it with direction = "read"')
+            for field in one.writable() for path in field.paths
+            if one.object == "customers" and one.write & {Action.CREATE, Action.UPDATE} and not writes(path)
+        ]  # fmt: skip
+        findings += [
+            Finding(Severity.ERROR, "not-readable", f"{subject}.{path}", why) for path in one.paths()
+            if path.startswith(f"{MEMBER}.") and (why := _faulty_metafield(one.object, path))
+        ]  # fmt: skip
     return findings
 
 
-def _can_write(path: str) -> bool:
-    return path in TEXTS | FLAGS | {GROUP, "customer_group_id"} or path.startswith(("attributes.", "form_fields."))
+def _faulty_metafield(object_: str, path: str) -> str:
+    if not KINDS[object_].metafields:
+        return f"{object_} have no metafields"
+    whole = path.count(".") == 2 and all(0 < len(one) <= 64 for one in path.split("."))
+    return "" if whole else "a metafield is mapped as metafields.<namespace>.<key>, each of 64 characters at most"

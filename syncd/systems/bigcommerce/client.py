@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,8 +27,12 @@ Params = Sequence[tuple[str, str]]
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-CUSTOMER_WRITES: Final = ("customers", "customers/attribute-values", "customers/attributes")
+_CUSTOMER_WRITES: Final = frozenset(
+    {"customers", "customers/attribute-values", "customers/attributes", "customers/addresses"}
+)
 """Endpoints that take three writes at once."""
+_PRICE_WRITES: Final = re.compile(r"pricelists(?:/\d+)?(?:/records)?")
+"""Endpoints that take one or two writes at once, and should be asked one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,15 @@ class Reply:
     """``None`` where there was none (204)."""
     date_ms: int | None = None
     """The vendor's clock when it answered, in whole seconds, as milliseconds since the epoch."""
+
+
+class AnsweredError(VendorError):
+    """The vendor refused, in a reply of its own."""
+
+    def __init__(self, failure: Failure, body: Any) -> None:
+        self.body = body
+        """The reply's JSON, whole; ``None`` where it was none."""
+        super().__init__(failure)
 
 
 class Client:
@@ -101,6 +115,21 @@ class Client:
         """A V2 read; the body is ``None`` for an empty list."""
         return await self._store_call("GET", f"v2/{path}", lane, Doing.READ_ONE if one else Doing.READ, params)
 
+    async def v2_one(self, path: str, lane: Lane) -> Mapping[str, Any] | None:
+        """One V2 resource by its address; ``None`` where there is none."""
+        try:
+            body = (await self.v2(path, lane, one=True)).body
+        except VendorError as error:
+            if error.failure.remedy is Remedy.GONE:
+                return None
+            raise
+        return body if isinstance(body, Mapping) else None
+
+    async def v2_send(self, method: str, path: str, lane: Lane, doing: Doing, body: Any = None) -> Mapping[str, Any]:
+        """A V2 write; the resource in its answer, empty where it has none."""
+        reply = await self._store_call(method, f"v2/{path}", lane, doing, (), body)
+        return reply.body if isinstance(reply.body, Mapping) else {}
+
     async def v2_rows(self, path: str, lane: Lane, params: Params = ()) -> list[Mapping[str, Any]]:
         """A V2 list. Nothing is 204 without a body, not ``[]``."""
         return _rows((await self.v2(path, lane, params)).body or [])
@@ -110,22 +139,21 @@ class Client:
     async def b2b(
         self, method: str, path: str, lane: Lane, doing: Doing, params: Params = (), body: Any = None
     ) -> tuple[Any, Mapping[str, Any]]:
-        """A call of B2B Edition: ``data`` and ``meta``."""
+        """A call of B2B Edition: ``data`` (``None`` where there is none) and ``meta``."""
         headers = {"x-store-hash": self.settings.store_hash}
         reply = await self._call(method, f"{self._b2b}/{path}", Call("b2b"), lane, doing, params, body, headers)
         if reply.body is None:
             return None, {}
-        if not isinstance(reply.body, Mapping) or "data" not in reply.body:
+        if not isinstance(reply.body, Mapping) or not reply.body.keys() & {"data", "meta"}:
             raise VendorError(from_unusable(reply.status, "the answer has not B2B Edition's envelope", doing))
-        return reply.body["data"], _meta(reply.body)
+        return reply.body.get("data"), _meta(reply.body)
 
     # -- the call
 
     async def _store_call(
         self, method: str, path: str, lane: Lane, doing: Doing, params: Params = (), body: Any = None
     ) -> Reply:
-        writes = method != "GET" and path.partition("/")[2] in CUSTOMER_WRITES
-        call = Call("customer_write" if writes else "api")
+        call = Call(_kind(method, path.partition("/")[2]))
         return await self._call(method, f"{self._store}/{path}", call, lane, doing, params, body, {})
 
     async def _call(
@@ -160,7 +188,8 @@ class Client:
 
     def _judged(self, raw: RawReply, doing: Doing) -> Reply:
         if not 200 <= raw.status < 300:
-            raise VendorError(from_reply(raw.status, raw.headers, raw.content, doing))
+            failure = from_reply(raw.status, raw.headers, raw.content, doing)
+            raise AnsweredError(failure, parsed(raw.content))
         date = http_date(raw.headers.get("date", ""))
         stamp = None if date is None else int(date * 1000)
         self.vendor_ms = stamp or 0
@@ -181,6 +210,13 @@ class Client:
             return str(uuid.UUID(str(bound)))
         except ValueError:
             return str(uuid.uuid4())
+
+
+def _kind(method: str, path: str) -> str:
+    """The window of calls at once that a request falls into, beside the store's quota."""
+    if method != "GET" and path in _CUSTOMER_WRITES:
+        return "customer_write"
+    return "price_write" if method in ("PUT", "DELETE") and _PRICE_WRITES.fullmatch(path) else "api"
 
 
 def _resource(url: str, *bases: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from syncd.model.change import Lane
 from syncd.systems.bigcommerce.client import Client
@@ -33,6 +33,7 @@ class _Held:
     read_at: float = float("-inf")
     attributes: dict[str, Attribute] = field(default_factory=dict)
     groups: dict[int, str] = field(default_factory=dict)
+    store: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Directory:
@@ -41,6 +42,7 @@ class Directory:
         self._lock = asyncio.Lock()
         self._attributes = _Held()
         self._groups = _Held()
+        self._store = _Held()
 
     async def attributes(
         self, lane: Lane, *, wanted: Iterable[str] = (), fresh: bool = False
@@ -56,6 +58,27 @@ class Directory:
         missing = any(one and one not in self._groups.groups for one in ids) or any(one not in held for one in names)
         await self._read(self._groups, lane, self._read_groups, missing=missing)
         return self._groups.groups
+
+    def forget_groups(self) -> None:
+        """They have changed: the next one who asks reads them anew."""
+        self._groups.read_at = float("-inf")
+
+    async def currency(self, lane: Lane) -> str:
+        """The store's own, in which prices of products are."""
+        return str((await self._store_told(lane)).get("currency") or "")
+
+    async def default_channel(self, lane: Lane) -> int:
+        """Where a user of a company belongs if nothing else is said."""
+        found = (await self._store_told(lane)).get("default_channel_id")
+        return found if isinstance(found, int) else 1
+
+    async def _store_told(self, lane: Lane) -> Mapping[str, Any]:
+        await self._read(self._store, lane, self._read_store, missing=False)
+        return self._store.store
+
+    async def _read_store(self, lane: Lane) -> None:
+        body = (await self._client.v2("store", lane)).body
+        self._store.store = body if isinstance(body, Mapping) else {}
 
     async def _read(self, held: _Held, lane: Lane, read: _Reading, *, missing: bool, fresh: bool = False) -> None:
         seen = held.read_at

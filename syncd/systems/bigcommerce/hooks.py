@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
@@ -17,19 +17,12 @@ from syncd.model.change import Lane
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.bigcommerce.client import Client
 from syncd.systems.bigcommerce.errors import Doing
+from syncd.systems.bigcommerce.kinds import KINDS
+from syncd.systems.bigcommerce.metafields import names
 from syncd.systems.bigcommerce.settings import KEY_HEADER, Settings
 from syncd.systems.contract import VendorError
 
 log = structlog.get_logger(__name__)
-
-SCOPES: Final[Mapping[str, str]] = {
-    "customers": "store/customer/*",
-    "carts": "store/cart/*",
-    "orders": "store/order/*",
-    "companies": "store/company/*",
-    "users": "store/company/*",
-}
-"""What must be subscribed to for an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +36,12 @@ class Fault:
 
 
 def scopes_for(mappings: Iterable[ObjectMapping]) -> list[str]:
-    wanted = (SCOPES[one.object] for one in mappings if one.capture.webhook and one.object in SCOPES)
+    """What must be subscribed to for the mappings."""
+    wanted: list[str] = []
+    for one in mappings:
+        kind = KINDS.get(one.object)
+        if one.capture.webhook and kind is not None:
+            wanted += [*kind.hooks, *(kind.metafield_hooks if names(one) else ())]
     return list(dict.fromkeys(wanted))
 
 
@@ -59,19 +57,19 @@ class Hooks:
         return bool(self._settings.webhook_url and any(self._settings.webhook_secrets))
 
     async def tend(self, mapping: ObjectMapping, lane: Lane) -> None:
-        """Look after the webhook of an object, when it is time. A vendor that cannot be asked now is asked later."""
-        scopes = scopes_for([mapping])
+        """Look after the webhooks of an object, when it is time. A vendor that cannot be asked now is asked later."""
         now = self._client.monotonic()
-        if not self.wanted or not scopes or now < self._due.get(scopes[0], 0.0):
+        due = [one for one in scopes_for([mapping]) if now >= self._due.get(one, 0.0)] if self.wanted else []
+        if not due:
             return
-        self._due[scopes[0]] = now + self._settings.tend_seconds
+        self._due |= dict.fromkeys(due, now + self._settings.tend_seconds)
         try:
-            for fault in await self.faults(scopes, lane):
+            for fault in await self.faults(due, lane):
                 await self.mend(fault, lane)
         except VendorError as error:
-            self._due[scopes[0]] = now + self._settings.tend_seconds / 10
-            failure = error.failure
-            log.warning("webhooks_untended", connection=self._settings.connection, code=failure.code, scope=scopes[0])
+            self._due |= dict.fromkeys(due, now + self._settings.tend_seconds / 10)
+            code = error.failure.code
+            log.warning("webhooks_untended", connection=self._settings.connection, code=code, scope=due[0])
 
     async def faults(self, scopes: Iterable[str], lane: Lane) -> list[Fault]:
         """What is wrong with our webhooks for these scopes. Raises :class:`VendorError`."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from syncd.model.change import Lane
+from syncd.model.delivery import Action
 from syncd.model.failure import Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.bigcommerce.client import Client
@@ -19,6 +20,11 @@ REMEDY: Final = "syncd provision --apply"
 MOST: Final = 50
 """Attributes of a store."""
 _BATCH: Final = 10
+_EXTRA_FIELDS: Final[Mapping[str, str]] = {
+    "companies": "companies/extra-fields",
+    "users": "users/extra-fields",
+    "company_addresses": "addresses/extra-fields",
+}
 _WORDS: Final[Mapping[str, str]] = {
     "missing": "there is no webhook for {scope}",
     "inactive": "the webhook for {scope} was deactivated by the vendor; events in between are lost, polls bring them",
@@ -37,7 +43,10 @@ class Provisioner:
     async def run(self, mappings: Sequence[ObjectMapping], *, apply: bool) -> list[Finding]:
         """Never raises for what the vendor says."""
         findings: list[Finding] = []
-        for subject, step in (("customers.attributes", self.attributes), ("webhooks", self.webhooks)):
+        steps = (
+            ("customers.attributes", self.attributes), ("extra_fields", self.extra_fields), ("webhooks", self.webhooks)
+        )  # fmt: skip
+        for subject, step in steps:
             try:
                 findings += await step(mappings, apply=apply)
             except VendorError as error:
@@ -83,6 +92,30 @@ class Provisioner:
                 for name in part
             ]
         await self._directory.attributes(Lane.OPERATOR, fresh=True)
+        return findings
+
+    async def extra_fields(self, mappings: Sequence[ObjectMapping], *, apply: bool) -> list[Finding]:
+        """Of B2B Edition: they can be made in its control panel only. Raises :class:`VendorError`."""
+        del apply
+        findings: list[Finding] = []
+        for one in mappings:
+            path = _EXTRA_FIELDS.get(one.object, "")
+            wanted = set(names_of(one, "extra_fields"))
+            if not path or not (wanted or Action.CREATE in one.write):
+                continue
+            data, _ = await self._client.b2b("GET", path, Lane.OPERATOR, Doing.READ, [("limit", "250")])
+            held = {str(row.get("fieldName")): row for row in data or () if isinstance(row, Mapping)}
+            findings += [
+                self._finding(Severity.WARNING, "extra-field-missing", f"{one.object}.extra_fields.{name}",
+                              "B2B Edition has no such extra field", "make it in B2B Edition's settings, as text")
+                for name in sorted(wanted - held.keys())
+            ]  # fmt: skip
+            needed = {name for name, row in held.items() if row.get("isRequired") in (True, 1, "1")}
+            findings += [
+                self._finding(Severity.WARNING, "extra-field-needed", f"{one.object}.extra_fields.{name}",
+                              "B2B Edition demands it of each new one", "map it, or set it in the mapping's constants")
+                for name in sorted(needed - wanted) if Action.CREATE in one.write
+            ]  # fmt: skip
         return findings
 
     async def webhooks(self, mappings: Sequence[ObjectMapping], *, apply: bool) -> list[Finding]:

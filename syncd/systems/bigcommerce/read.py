@@ -1,4 +1,4 @@
-"""Reading by id and by our key, and what turns the vendor's rows into whole snapshots."""
+"""Reading customers by id and by our key, and what turns the vendor's rows into whole snapshots."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping, pluck
 from syncd.systems.bigcommerce import objects
-from syncd.systems.bigcommerce.client import Client, chunks, each
+from syncd.systems.bigcommerce.addresses import turned
+from syncd.systems.bigcommerce.client import Client, chunks
 from syncd.systems.bigcommerce.directory import Directory
-from syncd.systems.bigcommerce.objects import INCOMPLETE, Row, members, names_of
-from syncd.systems.contract import ReadResult, Snapshot, VendorError
+from syncd.systems.bigcommerce.metafields import Metafields
+from syncd.systems.bigcommerce.objects import Row, members, names_of
+from syncd.systems.contract import Snapshot, VendorError
 
 IDS: Final = 100
 """Ids of one ``id:in``."""
@@ -21,25 +23,24 @@ EMBEDDED: Final = 10
 """Attributes that a customer shows at most; the rest must be asked for."""
 _INCLUDES: Final = {
     "attributes": "attributes", "form_fields": "formfields", "store_credit_amounts": "storecredit",
-    "addresses": "addresses",
+    "store_credit": "storecredit", "addresses": "addresses", "address": "addresses",
 }  # fmt: skip
 _REMEMBERED: Final = 10_000
 
 
 class Reader:
-    def __init__(self, client: Client, directory: Directory) -> None:
+    def __init__(self, client: Client, directory: Directory, metafields: Metafields) -> None:
         self._client = client
         self._directory = directory
+        self._metafields = metafields
         self._tried: OrderedDict[str, str] = OrderedDict()
-
-    # -- customers
 
     def includes(self, mapping: ObjectMapping) -> list[tuple[str, str]]:
         """The ``include`` parameter that the mapping's paths need."""
-        wanted = [name for member, name in _INCLUDES.items() if member in members(mapping)]
+        wanted = dict.fromkeys(name for member, name in _INCLUDES.items() if member in members(mapping))
         return [("include", ",".join(wanted))] if wanted else []
 
-    async def customer_rows(self, mapping: ObjectMapping, name: str, values: Sequence[str], lane: Lane) -> list[Row]:
+    async def rows(self, mapping: ObjectMapping, name: str, values: Sequence[str], lane: Lane) -> list[Row]:
         """Customers by ``id`` or ``email``, any number."""
         found: list[Row] = []
         for part in chunks(list(dict.fromkeys(values)), IDS):
@@ -48,11 +49,11 @@ class Reader:
             found += rows
         return found
 
-    async def customers(
+    async def snapshots(
         self, mapping: ObjectMapping, rows: Sequence[Row], lane: Lane, *, complete: bool = False
     ) -> list[Snapshot]:
-        """Rows as snapshots, with names of groups and attributes, and with attributes the rows had no room for
-        (``complete``: they had room for all)."""
+        """Rows as snapshots, with names of groups and attributes, with attributes the rows had no room for
+        (``complete``: they had room for all), and with metafields."""
         names = names_of(mapping, "attributes")
         attributes: dict[int, str] = {}
         if names:
@@ -62,7 +63,8 @@ class Reader:
             groups = await self._directory.groups(lane, ids=[int(one.get("customer_group_id") or 0) for one in rows])
         wanted = {} if complete else {number: name for number, name in attributes.items() if name in names}
         whole = await self._with_all_attributes(rows, wanted, lane)
-        return [objects.customer(one, attributes, groups) for one in whole]
+        found = [objects.customer(one, attributes, groups) for one in whole]
+        return await self._metafields.attach(mapping, found, lane)
 
     async def _with_all_attributes(self, rows: Sequence[Row], wanted: Mapping[int, str], lane: Lane) -> list[Row]:
         cut = [str(one["id"]) for one in rows if wanted and len(one.get("attributes") or []) >= EMBEDDED]
@@ -78,86 +80,18 @@ class Reader:
     async def values(self, params: Sequence[tuple[str, str]], lane: Lane) -> list[Row]:
         """Every attribute value of a query, page by page."""
         found: list[Row] = []
-        page = 1
-        while True:
-            asked = [*params, ("limit", "250"), ("page", str(page))]
+        after = "1"
+        while after:
+            asked = [*params, ("limit", "250"), ("page", after)]
             rows, meta = await self._client.rows("customers/attribute-values", lane, asked)
             found += rows
-            pages = (meta.get("pagination") or {}).get("total_pages")
-            if not rows or (isinstance(pages, int) and page >= pages) or (pages is None and len(rows) < 250):
-                return found
-            page += 1
+            after, _ = turned(meta, int(after), len(rows), 250)
+        return found
 
-    # -- carts and orders
-
-    async def lines(self, mapping: ObjectMapping, row: Row, lane: Lane) -> list[Row]:
-        """What was ordered, where the mapping wants to know; only a call of its own tells."""
-        if "items" not in members(mapping):
-            return []
-        found: list[Row] = []
-        page = 1
-        while True:
-            params = [("limit", "250"), ("page", str(page))]
-            rows = await self._client.v2_rows(f"orders/{row['id']}/products", lane, params)
-            found += rows
-            if len(rows) < 250:
-                return found
-            page += 1
-
-    async def orders(self, mapping: ObjectMapping, rows: Sequence[Row], lane: Lane) -> list[Snapshot]:
-        """Rows as snapshots of what is mapped, orders or the carts they came from; unpaid checkouts are neither."""
-        paid = [one for one in rows if one.get("status_id") != INCOMPLETE]
-        if mapping.object == "carts":
-            paid = [one for one in paid if one.get("cart_id")]
-        lines = await each(paid, lambda one: self.lines(mapping, one, lane), self._client.settings.concurrency)
-        make = objects.cart_of_order if mapping.object == "carts" else objects.order
-        return [make(one, those) for one, those in zip(paid, lines, strict=True)]
-
-    async def cart(self, mapping: ObjectMapping, cart_id: str, lane: Lane) -> Snapshot | None:
-        """A cart; one that is gone is looked for among the orders, where ``cart_id`` is kept."""
-        row = await self._client.one(f"carts/{cart_id}", lane)
-        if row is not None:
-            return objects.cart(row, "" if row.get("email") else await self._shopper(row, lane))
-        found = await self._client.v2_rows("orders", lane, [("cart_id", cart_id), ("sort", "id:desc"), ("limit", "1")])
-        made = await self.orders(mapping, [one for one in found if one.get("cart_id") == cart_id], lane)
-        return made[0] if made else None
-
-    async def _shopper(self, row: Row, lane: Lane) -> str:
-        """Whose cart it is, where it does not say: the customer signed in, or who the checkout was told."""
-        if objects.person(row.get("customer_id")):
-            rows, _ = await self._client.rows("customers", lane, [("id:in", str(row["customer_id"]))])
-            return str(rows[0].get("email") or "") if rows else ""
-        checkout = await self._client.one(f"checkouts/{row['id']}", lane) or {}
-        return str((checkout.get("billing_address") or {}).get("email") or "")
-
-    # -- the contract
-
-    async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
-        """Customers, carts and orders by id, any number. Raises :class:`VendorError`."""
-        wanted = list(dict.fromkeys(ids))
-        found = await self._read(mapping, wanted, lane)
-        held = {one.external_id: one for one in found}
-        return ReadResult(held, frozenset(wanted) - held.keys())
-
-    async def _read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> list[Snapshot]:
-        at_once = self._client.settings.concurrency
-        if mapping.object == "customers":
-            numbers = [one for one in ids if one.isdigit()]
-            return await self.customers(mapping, await self.customer_rows(mapping, "id", numbers, lane), lane)
-        if mapping.object == "carts":
-            carts = await each(ids, lambda one: self.cart(mapping, one, lane), at_once)
-            return [one for one in carts if one is not None]
-        rows = await each([one for one in ids if one.isdigit()], lambda one: self._order(one, lane), at_once)
-        return await self.orders(mapping, [one for one in rows if one is not None], lane)
-
-    async def _order(self, number: str, lane: Lane) -> Row | None:
-        try:
-            body = (await self._client.v2(f"orders/{number}", lane, one=True)).body
-        except VendorError as error:
-            if error.failure.remedy is Remedy.GONE:
-                return None
-            raise
-        return body if isinstance(body, Mapping) else None
+    async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> list[Snapshot]:
+        """Customers by id, any number. Raises :class:`VendorError`."""
+        numbers = [one for one in ids if one.isdigit()]
+        return await self.snapshots(mapping, await self.rows(mapping, "id", numbers, lane), lane)
 
     def remember(self, key: str, email: str) -> None:
         """A create is about to leave: should its answer be lost, this is how it is found again."""
@@ -176,9 +110,9 @@ class Reader:
             raise VendorError(Failure(Remedy.ASK, "no-key-path", f"{mapping.name} has no path that holds our key"))
         emails = {key: self._tried[key] for key in keys if key in self._tried}
         found: dict[str, Snapshot] = {}
-        if mapping.object == "customers" and emails:
-            rows = await self.customer_rows(mapping, "email", list(emails.values()), lane)
-            for one in await self.customers(mapping, rows, lane):
+        if emails:
+            rows = await self.rows(mapping, "email", list(emails.values()), lane)
+            for one in await self.snapshots(mapping, rows, lane):
                 key: Any = pluck(one.data, mapping.key_path)
                 if key in emails:
                     found[key] = one

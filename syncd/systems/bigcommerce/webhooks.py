@@ -11,7 +11,7 @@ import base64
 import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b, sha256
 from typing import Any, Final
 
@@ -26,8 +26,6 @@ from syncd.systems.contract import CannotJudgeError, RefusedError, WebhookReques
 TOLERANCE_SECONDS: Final = 300
 SANE_FROM_MS: Final = 1_704_067_200_000
 """2024-01-01: a clock that shows less was never set."""
-Told = tuple[str, str]
-"""An object and an id."""
 
 
 def signature(client_secret: str, message_id: str, timestamp: str, body: bytes) -> str:
@@ -127,7 +125,7 @@ def changes_of(
     ``message_id`` is what repetitions keep. Without one nothing tells a repetition from a second change within the same
     second, which has the same ``hash``: then every delivery counts, and costs a read at worst.
     """
-    scope, data = str(event.get("scope") or ""), event.get("data")
+    scope, data = _plain_scope(event), event.get("data")
     base = Change(
         connection=connection,
         object="",
@@ -142,28 +140,47 @@ def changes_of(
     )
     found: list[Change] = []
     for place, one in enumerate(data if isinstance(data, list) else [data]):
-        for object_, number in subjects(scope, one) if isinstance(one, Mapping) else ():
-            if number:
-                key = f"{base.dedupe_key}:{object_}:{place}:{number}"
-                found += _meant(replace(base, object=object_, external_id=number, dedupe_key=key), scope)
+        for subject in subjects(scope, one) if isinstance(one, Mapping) else ():
+            if subject.id:
+                key = f"{base.dedupe_key}:{subject.object}:{place}:{subject.id}"
+                change = replace(base, object=subject.object, external_id=subject.id, dedupe_key=key)
+                found += _meant(change, scope, itself=subject.itself)
     return found
 
 
-def _meant(change: Change, scope: str) -> list[Change]:
-    verb, whole = scope.rpartition("/")[2], scope.count("/") == 2
-    if change.object == "carts" and whole and verb in ("converted", "deleted"):
+def _plain_scope(event: Mapping[str, Any]) -> str:
+    """Without the channel that an event of one channel names: ``store/channel/2/cart/created`` is of a cart."""
+    return re.sub(r"^store/channel/\d+/", "store/", str(event.get("scope") or ""))
+
+
+def _meant(change: Change, scope: str, *, itself: bool) -> list[Change]:
+    verb = scope.rpartition("/")[2]
+    if change.object == "carts" and itself and verb in ("converted", "deleted"):
         # The cart is gone: nothing can be read of it any more, and this is all that is left to know.
         told = {"id": change.external_id, "state": ORDERED if verb == "converted" else EMPTIED}
         ended = replace(change, kind=ChangeKind.STATE, payload=told, partial=True)
         # Should the vendor delete a cart because it became an order, the order will be found.
         look = replace(change, dedupe_key=f"{change.dedupe_key}:look")
         return [ended, look] if verb == "deleted" else [ended]
-    if verb == "deleted" and (whole or change.object == "users"):
+    if itself and verb == "deleted":
         return [replace(change, kind=ChangeKind.DELETED)]
     return [change]
 
 
-def subjects(scope: str, data: Mapping[str, Any]) -> list[Told]:
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an event speaks of."""
+
+    object: str
+    id: str
+    itself: bool = True
+    """The event's verb is about it, and not about a part of it."""
+
+
+Find = Callable[[Mapping[str, Any]], list[Subject]]
+
+
+def subjects(scope: str, data: Mapping[str, Any]) -> list[Subject]:
     """What an event speaks of. Pure."""
     for prefix, find in _SUBJECTS:
         if scope.startswith(prefix):
@@ -171,40 +188,78 @@ def subjects(scope: str, data: Mapping[str, Any]) -> list[Told]:
     return []
 
 
-def _of(object_: str, *names: str) -> Callable[[Mapping[str, Any]], list[Told]]:
-    def find(data: Mapping[str, Any]) -> list[Told]:
+def _of(object_: str, *names: str, itself: bool = True) -> Find:
+    """The id at a path of members."""
+
+    def find(data: Mapping[str, Any]) -> list[Subject]:
         here: Any = data
         for name in names:
             here = here.get(name) if isinstance(here, Mapping) else None
-        return [(object_, _id(here))]
+        return [Subject(object_, _id(here), itself)]
 
     return find
 
 
-def _price_record(data: Mapping[str, Any]) -> list[Told]:
-    parts = [_id(data.get(name)) for name in ("price_list_id", "variant_id", "currency")]
-    return [("price_records", "/".join(parts) if all(parts) else "")]
+def _all(*finds: Find) -> Find:
+    return lambda data: [one for find in finds for one in find(data)]
 
 
-def _metafield(data: Mapping[str, Any]) -> list[Told]:
-    return [(f"{_id(data.get('resource_type'))}s", _id(data.get("resource_id")))]
+def _place(object_: str, *names: str) -> Find:
+    """An id made of several; a group or channel that is not named is all of them."""
+
+    def find(data: Mapping[str, Any]) -> list[Subject]:
+        parts = [_id(data.get(name)) for name in names]
+        if object_ == "price_list_assignments":
+            parts = [parts[0], *(one or "0" for one in parts[1:])] if parts[0] else [""]
+        return [Subject(object_, "/".join(parts) if all(parts) else "")]
+
+    return find
 
 
-_SUBJECTS: Final[Sequence[tuple[str, Callable[[Mapping[str, Any]], list[Told]]]]] = (
+def _lists(data: Mapping[str, Any]) -> list[Subject]:
+    numbers = data.get("price_list_ids")
+    return [Subject("price_lists", _id(one)) for one in (numbers if isinstance(numbers, list) else ())]
+
+
+def _metafield(data: Mapping[str, Any]) -> list[Subject]:
+    return [Subject(f"{_id(data.get('resource_type'))}s", _id(data.get("resource_id")), itself=False)]
+
+
+_PRICE_RECORD: Final = _place("price_records", "price_list_id", "variant_id", "currency")
+_ASSIGNMENT: Final = _place("price_list_assignments", "price_list_id", "customer_group_id", "channel_id")
+_SUBJECTS: Final[Sequence[tuple[str, Find]]] = (
     # The id of an address event is the address, whatever its type says.
-    ("store/customer/address/", _of("customers", "address", "customer_id")),
-    ("store/customer/channel/", _of("customers", "customer_id")),
+    (
+        "store/customer/address/",
+        _all(_of("customers", "address", "customer_id", itself=False), _of("customer_addresses", "id")),
+    ),
+    ("store/customer/channel/", _of("customers", "customer_id", itself=False)),
+    ("store/customer/payment/", _of("customers", "customer_id", itself=False)),
+    ("store/customer/metafield/", _of("customers", "resource_id", itself=False)),
     ("store/customer/", _of("customers", "id")),
-    ("store/cart/lineItem/", _of("carts", "cartId")),
-    ("store/cart/metafield/", _of("carts", "resource_id")),
-    ("store/cart/", _of("carts", "id")),
-    ("store/order/metafield/", _of("orders", "resource_id")),
-    ("store/order/transaction/", _of("orders", "order_id")),
-    ("store/order/", _of("orders", "id")),
-    ("store/priceList/record", _price_record),
+    ("store/cart/lineItem", _of("carts", "cartId", itself=False)),
+    ("store/cart/metafield/", _of("carts", "resource_id", itself=False)),
+    # Events of one channel name the cart in a way of their own.
+    ("store/cart/", lambda data: _of("carts", "cart_id" if "cart_id" in data else "id")(data)),
+    ("store/order/metafield/", _of("orders", "resource_id", itself=False)),
+    ("store/order/transaction/", _of("orders", "order_id", itself=False)),
+    ("store/order/", lambda data: _of("orders", "order_id" if "order_id" in data else "id")(data)),
+    ("store/product/variant/", _of("products", "product_id", itself=False)),
+    ("store/product/metafield/", _of("products", "resource_id", itself=False)),
+    ("store/product/inventory/", _of("products", "id", itself=False)),
+    ("store/product/assigned", _of("products", "product_id", itself=False)),
+    ("store/product/unassigned", _of("products", "product_id", itself=False)),
+    ("store/product/", _of("products", "id")),
+    ("store/channel/metafield/", _of("channels", "resource_id", itself=False)),
+    ("store/channel/", _of("channels", "id")),
+    ("store/priceList/record", _PRICE_RECORD),
+    ("store/priceList/assignment/", _ASSIGNMENT),
     ("store/priceList/", _of("price_lists", "price_list_id")),
+    ("store/priceLists/", _lists),
     ("store/metafield/", _metafield),
     ("store/company/user/", _of("users", "user_id")),
+    ("store/company/address/", _of("company_addresses", "address_id")),
+    ("store/company/superadmin/", _of("companies", "company_id", itself=False)),
     ("store/company/", _of("companies", "company_id")),
     ("store/quote/", _of("quotes", "quote_id")),
     ("store/subscriber/", _of("subscribers", "id")),

@@ -10,9 +10,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Final, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
 import structlog
 
@@ -23,55 +23,27 @@ from syncd.model.mapping import ObjectMapping, pluck
 from syncd.systems.bigcommerce.client import Client, chunks, each
 from syncd.systems.bigcommerce.compare import changed_since, rest_of
 from syncd.systems.bigcommerce.directory import Attribute, Directory
+from syncd.systems.bigcommerce.endpoint import values_of
 from syncd.systems.bigcommerce.errors import Doing
 from syncd.systems.bigcommerce.form import GROUP, CustomerForm, UnwritableError, customer_form
-from syncd.systems.bigcommerce.objects import Row
+from syncd.systems.bigcommerce.parts import SPLITTABLE, Job, Parts, fail, in_batches
 from syncd.systems.bigcommerce.read import Reader
 from syncd.systems.contract import Snapshot, VendorError, Verdict, Write
 
 log = structlog.get_logger(__name__)
 
-BATCH: Final = 10
-"""Customers, or attribute values, of one call."""
 DELETES: Final = 100
 INLINE_ATTRIBUTES: Final = 10
-_SPLITTABLE: Final = (Remedy.ASK, Remedy.SPLIT, Remedy.REREAD, Remedy.LINK)
 _GONE: Final = Failure(Remedy.GONE, "not-found", "the customer is not there any more", status=404)
 _UNTOLD: Final = Failure(Remedy.LOOK, "no-verdict", "the vendor's answer does not mention this customer", status=200)
 
 
-@dataclass(slots=True)
-class Job:
-    """One write on its way."""
-
-    write: Write
-    form: CustomerForm = field(default_factory=CustomerForm)
-    row: Row = field(default_factory=dict)
-    """The customer as last told by the vendor."""
-    failure: Failure | None = None
-
-    @property
-    def id(self) -> int:
-        return int(self.write.external_id or self.row.get("id") or 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Value:
-    """One attribute value of a job."""
-
-    job: Job
-    attribute: int
-    value: str | None
-
-
-_B = TypeVar("_B", Job, _Value)
-
-
 class Writer:
-    def __init__(self, client: Client, reader: Reader, directory: Directory) -> None:
+    def __init__(self, client: Client, reader: Reader, directory: Directory, parts: Parts) -> None:
         self._client = client
         self._reader = reader
         self._directory = directory
+        self._parts = parts
 
     async def write(self, mapping: ObjectMapping, writes: Sequence[Write], lane: Lane) -> list[Verdict]:
         jobs = [Job(one, failure=_refusal(one)) for one in writes]
@@ -105,7 +77,7 @@ class Writer:
             try:
                 await self._client.v3("DELETE", "customers", lane, Doing.CHANGE_MANY, params=params)
             except VendorError as error:
-                _fail(part, error.failure)
+                fail(part, error.failure)
 
     # -- updates
 
@@ -115,8 +87,8 @@ class Writer:
     ) -> None:  # fmt: skip
         if not jobs:
             return
-        rows = await self._reader.customer_rows(mapping, "id", [one.write.external_id for one in jobs], lane)
-        seen = {one.external_id: one for one in await self._reader.customers(mapping, rows, lane)}
+        rows = await self._reader.rows(mapping, "id", [one.write.external_id for one in jobs], lane)
+        seen = {one.external_id: one for one in await self._reader.snapshots(mapping, rows, lane)}
         by_id = {str(one["id"]): one for one in rows}
         for one in jobs:
             held = seen.get(one.write.external_id)
@@ -126,9 +98,9 @@ class Writer:
             one.row = {**by_id[one.write.external_id], "attributes": held.data["attributes"]}
             _fill(mapping, one, held, attributes, groups)
         ready = [one for one in jobs if one.failure is None]
-        await self._in_batches([one for one in ready if one.form.row], lambda part: self._put(part, lane))
+        await in_batches([one for one in ready if one.form.row], lambda part: self._put(part, lane))
         await self._look_for_gone([one for one in ready if one.failure is not None and one.failure.status == 422], lane)
-        await self._put_attributes(ready, attributes, lane)
+        await self._parts.put(mapping, ready, attributes, lane)
 
     async def _look_for_gone(self, refused: Sequence[Job], lane: Lane) -> None:
         """A refusal may mean that the customer was deleted since the read: the words do not tell."""
@@ -140,7 +112,7 @@ class Writer:
                 log.info("refusal_unexplained", connection=self._client.settings.connection, code=error.failure.code)
                 continue
             there = {one.get("id") for one in rows}
-            _fail([one for one in part if one.id not in there], _GONE)
+            fail([one for one in part if one.id not in there], _GONE)
 
     async def _put(self, jobs: Sequence[Job], lane: Lane) -> None:
         body = [{"id": one.id, **one.form.row} for one in jobs]
@@ -148,45 +120,10 @@ class Writer:
         told = {one.get("id"): one for one in rows}
         for one in jobs:
             if one.id in told:
+                one.made = True
                 one.row = {**one.row, **told[one.id], "attributes": one.row["attributes"]}
             else:
                 one.failure = _UNTOLD
-
-    async def _put_attributes(self, jobs: Sequence[Job], attributes: Mapping[str, Attribute], lane: Lane) -> None:
-        """Of customers that exist; each is a job of its own here, so that only the bad value is refused."""
-        names = {one.id: one.name for one in attributes.values()}
-        sets = [(one, number, value) for one in jobs if one.failure is None
-                for number, value in one.form.values.items()]  # fmt: skip
-        await self._in_batches(
-            [_Value(one, number, value) for one, number, value in sets if value is not None],
-            lambda part: self._put_values(part, lane),
-        )
-        await self._drop_values([_Value(one, number, None) for one, number, value in sets if value is None], lane)
-        for one, number, value in sets:
-            if one.failure is None:
-                one.row = {**one.row, "attributes": {**one.row["attributes"], names[number]: value}}
-
-    async def _put_values(self, part: Sequence[_Value], lane: Lane) -> None:
-        body = [{"attribute_id": one.attribute, "customer_id": one.job.id, "value": one.value} for one in part]
-        await self._client.v3("PUT", "customers/attribute-values", lane, Doing.CHANGE_MANY, body)
-
-    async def _drop_values(self, gone: Sequence[_Value], lane: Lane) -> None:
-        """Values are removed by ids of their own, which only a read tells."""
-        for part in chunks(gone, BATCH):
-            customers = ",".join(dict.fromkeys(str(one.job.id) for one in part))
-            wanted = {(one.job.id, one.attribute) for one in part}
-            params = [
-                ("customer_id:in", customers),
-                ("attribute_id:in", ",".join({str(one.attribute) for one in part})),
-            ]
-            try:
-                rows = await self._reader.values(params, lane)
-                ids = [str(one["id"]) for one in rows if (one.get("customer_id"), one.get("attribute_id")) in wanted]
-                if ids:
-                    asked = [("id:in", ",".join(ids))]
-                    await self._client.v3("DELETE", "customers/attribute-values", lane, Doing.CHANGE_MANY, params=asked)
-            except VendorError as error:
-                _fail(part, error.failure)
 
     # -- creates
 
@@ -195,19 +132,17 @@ class Writer:
         groups: Mapping[str, int], lane: Lane,
     ) -> None:  # fmt: skip
         for one in jobs:
-            values = {**mapping.constants, **one.write.values}
-            if mapping.key_path:
-                values[mapping.key_path] = one.write.key
             try:
-                one.form = customer_form({k: v for k, v in values.items() if v is not None}, attributes, groups)
+                one.form = customer_form(values_of(mapping, one.write), attributes, groups)
             except UnwritableError as error:
                 one.failure = _unwritable(error)
         ready = [one for one in jobs if one.failure is None]
         for one in ready:
             self._reader.remember(one.write.key, str(one.form.row.get("email", "")))
-        await self._in_batches(ready, lambda part: self._post(part, attributes, lane))
-        await self._put_attributes([one for one in ready if one.form.values], attributes, lane)
-        refused = [one for one in ready if one.failure is not None and one.failure.remedy in _SPLITTABLE]
+        await in_batches(ready, lambda part: self._post(part, attributes, lane))
+        await self._parts.put(mapping, ready, attributes, lane)
+        refused = [one for one in ready
+                   if one.failure is not None and not one.made and one.failure.remedy in SPLITTABLE]  # fmt: skip
         await each(refused, lambda one: self._taken(mapping, one, lane), self._client.settings.concurrency)
 
     async def _post(self, jobs: Sequence[Job], attributes: Mapping[str, Attribute], lane: Lane) -> None:
@@ -216,7 +151,7 @@ class Writer:
         for one in jobs:
             inline = list(one.form.values.items())[:INLINE_ATTRIBUTES]
             told = [{"attribute_id": number, "attribute_value": value} for number, value in inline]
-            bodies.append({**one.form.row, **({"attributes": told} if told else {})})
+            bodies.append({**one.form.row, **({"attributes": told} if told else {}), **_address(one.form)})
         rows = await self._client.v3("POST", "customers", lane, Doing.CREATE, bodies)
         made = {str(one.get("email", "")).casefold(): one for one in rows}
         for one in jobs:
@@ -225,8 +160,9 @@ class Writer:
                 one.failure = _UNTOLD
                 continue
             inline = list(one.form.values.items())[:INLINE_ATTRIBUTES]
-            one.row = {**row, "attributes": {names[number]: value for number, value in inline}}
+            one.row = {**row, "attributes": {names[number]: value for number, value in inline}, **_address(one.form)}
             one.form.values = dict(list(one.form.values.items())[INLINE_ATTRIBUTES:])
+            one.form.address, one.made = {}, True
 
     async def _taken(self, mapping: ObjectMapping, one: Job, lane: Lane) -> None:
         """A create was refused: is it because we, or somebody else, made the customer before?"""
@@ -234,8 +170,8 @@ class Writer:
         if failure is None or not email:
             return
         try:
-            rows = await self._reader.customer_rows(mapping, "email", [email], lane)
-            held = (await self._reader.customers(mapping, rows, lane))[:1]
+            rows = await self._reader.rows(mapping, "email", [email], lane)
+            held = (await self._reader.snapshots(mapping, rows, lane))[:1]
         except VendorError as error:
             one.failure = error.failure
             return
@@ -249,22 +185,7 @@ class Writer:
                 return
         one.failure = replace(failure, remedy=Remedy.LINK, code="already-there", existing_id=held[0].external_id)
 
-    # -- batches and verdicts
-
-    async def _in_batches(self, jobs: Sequence[_B], send: Callable[[Sequence[_B]], Awaitable[None]]) -> None:
-        """Ten at a time; a batch that is refused goes again one by one."""
-
-        async def attempt(part: Sequence[_B]) -> None:
-            try:
-                await send(part)
-            except VendorError as error:
-                if len(part) > 1 and error.failure.remedy in _SPLITTABLE:
-                    for one in part:
-                        await attempt([one])
-                else:
-                    _fail(part, error.failure)
-
-        await each(list(chunks(jobs, BATCH)), attempt, 3)
+    # -- verdicts
 
     async def _verdicts(
         self, mapping: ObjectMapping, jobs: Sequence[Job], attributes: Mapping[str, Attribute], lane: Lane
@@ -277,18 +198,12 @@ class Writer:
         snapshots: dict[str, Snapshot] = {}
         try:
             # These rows know all that is mapped: nothing more is read but the name of a group that is new to us.
-            told = await self._reader.customers(mapping, rows, lane, complete=True)
+            told = await self._reader.snapshots(mapping, rows, lane, complete=True)
             snapshots = {one.write.key: shot for one, shot in zip(done, told, strict=True)}
         except VendorError as error:
             # The writes stand, whatever becomes of this read: the next poll brings what is missing here.
             log.info("snapshot_incomplete", connection=mapping.connection, code=error.failure.code)
         return [_verdict(one, snapshots.get(one.write.key)) for one in jobs]
-
-
-def _fail(part: Sequence[Job | _Value], failure: Failure) -> None:
-    for one in part:
-        job = one.job if isinstance(one, _Value) else one
-        job.failure = failure
 
 
 def _doing(jobs: Sequence[Job], action: Action) -> list[Job]:
@@ -306,6 +221,14 @@ def _fill(
         one.form = customer_form(left.values, attributes, groups, held.data["form_fields"])
     except UnwritableError as error:
         one.failure = _unwritable(error)
+
+
+def _address(form: CustomerForm) -> dict[str, list[dict[str, str]]]:
+    """The address that a new customer is made with."""
+    if not form.address:
+        return {}
+    names = {name: form.row.get(name, "") for name in ("first_name", "last_name")}
+    return {"addresses": [{**names, **form.address}]}
 
 
 def _unwritable(error: UnwritableError) -> Failure:
@@ -327,5 +250,5 @@ def _failed(one: Write, failure: Failure) -> Verdict:
 
 def _verdict(one: Job, told: Snapshot | None) -> Verdict:
     if one.failure is not None:
-        return Verdict(one.write.key, Outcome.FAILED, str(one.id or ""), failure=one.failure)
+        return Verdict(one.write.key, Outcome.FAILED, str(one.id or ""), failure=one.failure, main_applied=one.made)
     return Verdict(one.write.key, Outcome.APPLIED, str(one.id or one.write.external_id), told)

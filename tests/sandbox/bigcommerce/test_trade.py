@@ -86,6 +86,8 @@ async def test_orders_are_v2_dates_and_filters_and_an_archived_one_stays(shop: S
 
 
 async def test_price_records_are_upserted_by_the_thousand_and_created_by_the_hundred(shop: Shop) -> None:
+    products = [{"sku": f"S-{n}", "product_id": n, "variant_id": n} for n in range(1, 1001)]
+    await shop.act(op="seed", products=products)
     listed = (await shop.send("POST", "/v3/pricelists", {"name": "Trade"}))["data"]["id"]
     await shop.send("POST", "/v3/pricelists", {"name": "trade"}, 409)
     path = f"/v3/pricelists/{listed}/records"
@@ -95,16 +97,44 @@ async def test_price_records_are_upserted_by_the_thousand_and_created_by_the_hun
     await shop.send("POST", path, rows[:1], 422)
     await shop.send("POST", path, [{**one, "variant_id": 5000} for one in rows[:101]], 413)
     partly = [{"variant_id": 1, "currency": "USD", "price": 8}, {"variant_id": 2}]
-    await shop.send("PUT", path, partly, 422)
+    told = (await shop.send("PUT", path, partly, 422))["batch_errors"]
+    assert told == [
+        {"data": {"price_list_id": listed, "variant_id": 2}, "field_errors": {"currency": "error.path.missing"}}
+    ]
     assert (await shop.get(f"{path}/1/USD"))["data"]["price"] == 8.0
     found = await shop.get(path, variant_id__in="1,2", include="bulk_pricing_tiers,sku")
     assert found["meta"]["pagination"]["total"] == 2
+    first = (await shop.get(path, limit=250))["meta"]["cursor_pagination"]
+    following = await shop.get(path, limit=250, after=first["end_cursor"])
+    assert [one["variant_id"] for one in following["data"]] == list(range(251, 501))
     await shop.send("DELETE", path, status=204, variant_id__in="1")
     await shop.get(f"{path}/1/USD", 404)
     group = await shop.send("POST", "/v2/customer_groups", {"name": "Gold"})
     assignment = {"price_list_id": listed, "customer_group_id": group["id"]}
     await shop.send("POST", "/v3/pricelists/assignments", [assignment])
     await shop.send("POST", "/v3/pricelists/assignments", [assignment], 422)
-    assert (await shop.get("/v3/pricelists/assignments", price_list_id=listed))["data"][0][
-        "customer_group_id"
-    ] == group["id"]
+    there = await shop.get("/v3/pricelists/assignments", price_list_id=listed)
+    assert there["data"][0]["customer_group_id"] == group["id"]
+    await shop.send("DELETE", "/v3/pricelists/assignments", status=422)
+    await shop.send("DELETE", "/v3/pricelists/assignments", status=204, price_list_id=listed + 1)
+    await shop.send("PUT", f"{path[:-8]}/assignments", {"customer_group_id": 99, "channel_id": 1}, 404)
+    await shop.send("PUT", f"{path[:-8]}/assignments", {"customer_group_id": group["id"]}, 422)
+    assert (await shop.get("/v3/pricelists/assignments", price_list_id=listed))["meta"]["pagination"]["total"] == 1
+
+
+async def test_products_are_few_words_here_but_named_once_found_by_sku_and_changed_in_tens(shop: Shop) -> None:
+    draft = {"name": "Tea", "type": "physical", "weight": 1, "price": 4.5, "sku": "TEA"}
+    made = (await shop.send("POST", "/v3/catalog/products", draft))["data"]
+    await shop.send("POST", "/v3/catalog/products", {**draft, "sku": "TEA-2"}, 409)
+    await shop.send("POST", "/v3/catalog/products", {"name": "Mug"}, 422)
+    (variant,) = (await shop.get("/v3/catalog/variants", sku="TEA"))["data"]
+    assert variant["product_id"] == made["id"]
+    body = [{"id": made["id"], "is_visible": False}]
+    assert (await shop.send("PUT", "/v3/catalog/products", body))["data"][0]["is_visible"] is False
+    await shop.send("PUT", "/v3/catalog/products", body * 11, 413)
+    field = {"permission_set": "app_only", "namespace": "erp", "key": "no", "value": "7"}
+    await shop.send("POST", f"/v3/catalog/products/{made['id']}/metafields", field)
+    found = await shop.get("/v3/catalog/products/metafields", namespace__in="erp,crm", key="no")
+    assert found["data"][0]["resource_id"] == made["id"]
+    await shop.send("DELETE", "/v3/catalog/products", status=204, id__in=str(made["id"]))
+    assert (await shop.get("/v3/catalog/products", id__min="1", sort="id", direction="desc"))["data"] == []

@@ -137,6 +137,7 @@ async def test_a_cart_tells_of_its_life_and_batches_of_prices_in_arrays(shop: Sh
     cart = (await shop.send("POST", "/v3/carts", {"line_items": [line]}, 201))["data"]["id"]
     await shop.act(op="abandon", id=cart)
     order = await shop.act(op="convert", id=cart)
+    await shop.act(op="seed", products=[{"sku": "TEA", "product_id": 7, "variant_id": 1}])
     listed = (await shop.send("POST", "/v3/pricelists", {"name": "Trade"}))["data"]["id"]
     await shop.send("PUT", f"/v3/pricelists/{listed}/records", [{"variant_id": 1, "currency": "USD", "price": 1}])
     await _settled(shop, 6)

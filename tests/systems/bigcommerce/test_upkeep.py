@@ -104,6 +104,7 @@ async def test_the_doctor_names_scopes_the_dead_token_another_store_and_what_is_
         "shop.carts",
         "shop.orders",
         "shop.companies",
+        "shop.extra_fields",
     }
     assert {"attribute-missing", "webhook-missing", "groups-missing"} <= codes(found)
     await shop.act(op="revoke", account="syncd")
@@ -125,7 +126,7 @@ async def test_an_attribute_of_another_type_is_told_and_a_full_store_refused(sho
 
 async def test_what_can_never_be_written_is_told_before_it_is_tried(shop: Shop) -> None:
     system = await shop.prepared()
-    wrong = [replace(ORDERS, write=frozenset({Action.UPDATE})), replace(CUSTOMERS, object="fruit")]
+    wrong = [replace(ORDERS, write=frozenset({Action.CREATE})), replace(CUSTOMERS, object="fruit")]
     assert {"not-writable", "unknown-object"} <= codes(await system.check(wrong), Severity.ERROR)
 
 

@@ -69,8 +69,6 @@ def test_the_signature_is_the_vector_of_the_facts() -> None:
         ("store/customer/created", {"type": "customer", "id": 61}, ("customers", "61", ChangeKind.HINT)),
         ("store/customer/updated", {"type": "customer", "id": 61}, ("customers", "61", ChangeKind.HINT)),
         ("store/customer/deleted", {"type": "customer", "id": 61}, ("customers", "61", ChangeKind.DELETED)),
-        ("store/customer/address/deleted", {"type": "customer", "id": 88, "address": {"customer_id": 61}},
-         ("customers", "61", ChangeKind.HINT)),
         ("store/cart/abandoned", {"type": "cart", "id": "0a-1", "token": "t"}, ("carts", "0a-1", ChangeKind.HINT)),
         ("store/cart/lineItem/created", {"id": "9", "cartId": "0a-1"}, ("carts", "0a-1", ChangeKind.HINT)),
         ("store/order/statusUpdated", {"type": "order", "id": 250, "status": {}}, ("orders", "250", ChangeKind.HINT)),
@@ -80,7 +78,16 @@ def test_the_signature_is_the_vector_of_the_facts() -> None:
          ("customers", "61", ChangeKind.HINT)),
         ("store/company/statusUpdated", {"company_id": 9}, ("companies", "9", ChangeKind.HINT)),
         ("store/company/user/deleted", {"company_id": 9, "user_id": 4}, ("users", "4", ChangeKind.DELETED)),
-        ("store/company/address/deleted", {"company_id": 9, "address_id": 4}, ("companies", "9", ChangeKind.HINT)),
+        ("store/company/address/deleted", {"company_id": 9, "address_id": 4},
+         ("company_addresses", "4", ChangeKind.DELETED)),
+        ("store/channel/2/cart/abandoned", {"cart_id": "0a-1"}, ("carts", "0a-1", ChangeKind.HINT)),
+        ("store/channel/updated", {"type": "channel", "id": 2}, ("channels", "2", ChangeKind.HINT)),
+        ("store/product/deleted", {"type": "product", "id": 7}, ("products", "7", ChangeKind.DELETED)),
+        ("store/priceList/deleted", {"price_list_id": 3}, ("price_lists", "3", ChangeKind.DELETED)),
+        ("store/priceList/record/deleted", {"price_list_id": 3, "variant_id": 8, "currency": "USD"},
+         ("price_records", "3/8/USD", ChangeKind.DELETED)),
+        ("store/priceList/assignment/updated", {"price_list_id": 3, "customer_group_id": 4, "channel_id": None},
+         ("price_list_assignments", "3/4/0", ChangeKind.HINT)),
     ],
 )  # fmt: skip
 def test_a_thin_event_names_what_must_be_read(scope: str, data: Any, expected: tuple[str, str, ChangeKind]) -> None:
@@ -95,6 +102,16 @@ def test_a_cart_that_is_gone_tells_its_end_itself() -> None:
     told, look = source().accept(request(event("store/cart/deleted", {"type": "cart", "id": "0a-1"})))
     assert (told.payload["state"], look.kind) == ("Merged", ChangeKind.HINT)
     assert told.dedupe_key != look.dedupe_key
+
+
+def test_an_address_event_is_of_the_address_and_a_hint_of_its_customer() -> None:
+    data = {"type": "customer", "id": 88, "address": {"customer_id": 61}}
+    changes = source().accept(request(event("store/customer/address/deleted", data)))
+    assert [(one.object, one.external_id, one.kind) for one in changes] == [
+        ("customers", "61", ChangeKind.HINT), ("customer_addresses", "88", ChangeKind.DELETED),
+    ]  # fmt: skip
+    lists = source().accept(request(event("store/priceLists/deleted", {"price_list_ids": [3, 4]})))
+    assert [(one.object, one.external_id) for one in lists] == [("price_lists", "3"), ("price_lists", "4")]
 
 
 def test_a_batch_of_prices_tells_of_each() -> None:
@@ -118,11 +135,11 @@ def test_a_repetition_has_the_same_key_and_without_an_id_every_delivery_counts()
 def test_every_scope_of_the_vendor_that_concerns_an_object_is_understood() -> None:
     data = {"id": 1, "cartId": "c", "order_id": "1", "resource_id": 1, "resource_type": "customer", "customer_id": 1,
             "address": {"customer_id": 1}, "price_list_id": 1, "variant_id": 1, "currency": "USD", "company_id": 1,
-            "user_id": 1, "quote_id": 1}  # fmt: skip
+            "user_id": 1, "quote_id": 1, "address_id": 1, "product_id": 1, "price_list_ids": [1]}  # fmt: skip
     silent = {scope for scope in SCOPES if not subjects(scope, data)}
     assert silent == {
         "store/information/updated", "store/app/uninstalled", "store/hook/deliveryException",
-        "store/priceLists/deleted", "store/superadmin/created", "store/superadmin/updated", "store/superadmin/deleted",
+        "store/superadmin/created", "store/superadmin/updated", "store/superadmin/deleted",
     }  # fmt: skip
 
 
