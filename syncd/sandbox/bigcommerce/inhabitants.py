@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from syncd.sandbox.bigcommerce import customers, groups, pricelists
+from syncd.sandbox.bigcommerce import catalog, customers, groups, pricelists
 from syncd.sandbox.bigcommerce.people import unrecorded
 from syncd.sandbox.bigcommerce.store import moment, stamp
 from syncd.sandbox.bigcommerce.table import Row
@@ -146,7 +146,8 @@ def populate(sandbox: BigcommerceSandbox, world: World) -> None:
     with unrecorded(sandbox):
         tiers = {tier: groups.create(store, {"name": tier.title()}, HUMAN) for tier in TIERS[1:]}
         for number in range(world.products):
-            store.variants[world.product(number).sku] = (100 + number, 100_000 + number)
+            product = world.product(number)
+            catalog.put(store, product.sku, 100 + number, 100_000 + number, product.name, product.cents / 100)
         for tier, group in tiers.items():
             listed = pricelists.create(store, {"name": f"{tier.title()} prices"}, HUMAN)["id"]
             pricelists.assign(store, {"price_list_id": listed, "customer_group_id": group}, HUMAN)
@@ -163,7 +164,7 @@ def _fill(sandbox: BigcommerceSandbox, world: World, list_id: int, tier: str) ->
     for number in range(world.products):
         product = world.product(number)
         parcels = [
-            {"quantity_min": least, "quantity_max": 0, "type": "price", "amount": product.cents_for(tier, least) / 100}
+            {"quantity_min": least, "quantity_max": 0, "type": "fixed", "amount": product.cents_for(tier, least) / 100}
             for least, _ in PARCELS
         ]
         record = {

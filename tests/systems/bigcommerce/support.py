@@ -37,6 +37,7 @@ fields = {{ name = "text", phone = "phone", credit = "money", tier = "choice", s
 [[mappings]]
 connection = "shop"
 object = "companies"
+inherit = false
 entity = "company"
 key_path = "uuid"
 write = ["create", "update", "delete"]
