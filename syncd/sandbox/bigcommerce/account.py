@@ -243,8 +243,8 @@ class BigcommerceSandbox(Vendor):
                     setattr(self.settings, name, value)
             case "plan":
                 self.settings.plan = str(deed["plan"])
-                limits, self.settings.max_groups = PLANS[self.settings.plan]
-                self.limits.settings = replace(self.limits.settings, per_thirty_seconds=limits)
+                quota = PLANS[self.settings.plan.casefold()]
+                self.limits.settings = replace(self.limits.settings, per_thirty_seconds=quota)
             case "limits":
                 self.limits.settings = LimitSettings(**deed["settings"])
             case "webhooks":

@@ -42,12 +42,6 @@ PARALLEL: dict[tuple[str, str], int] = {
 """Calls at once, by method and path with ids as stars."""
 
 
-PLANS: dict[str, tuple[int, int]] = {
-    "Standard": (150, 0), "Plus": (150, 1000), "Pro": (450, 10_000), "Enterprise": (0, 100_000),
-}  # fmt: skip
-"""Calls in thirty seconds (0: no quota, and no headers), and customer groups."""
-
-
 @dataclass(slots=True)
 class LimitSettings:
     per_thirty_seconds: int = 150
