@@ -29,6 +29,7 @@ from syncd.model.lens import (
     Rows,
     Stringly,
 )
+from syncd.model.shop_lenses import ListPrice, Localized, QuantityPrices
 from syncd.model.value import FieldType
 
 ITEM_FIELDS: Final[Mapping[str, FieldType]] = {
@@ -133,6 +134,9 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "line_items": _Kind(lambda a, _: LineItems(_locales(a)), _ITEMS, frozenset({"locales"}), read_only=True),
     "rows": _Kind(lambda a, _: _rows(a), _ITEMS, frozenset({"key", *ITEM_FIELDS.keys()})),
     "price_tiers": _Kind(lambda _a, _k: PriceTiers(), _ITEMS),
+    "quantity_prices": _Kind(lambda _a, _k: QuantityPrices(), _ITEMS),
+    "list_price": _Kind(lambda a, _: ListPrice(_currency(a, "currency", "")), _MONEY, frozenset({"currency"})),
+    "localized": _Kind(lambda a, _: Localized(_locales(a)), frozenset({FieldType.TEXT}), frozenset({"locales"})),
 }
 NAMES: Final = frozenset({*_KINDS, "first_of", "money"})
 

@@ -21,6 +21,7 @@ from syncd.model.lens import (
     Rows,
     Stringly,
 )
+from syncd.model.shop_lenses import ListPrice, Localized, QuantityPrices
 from syncd.model.value import FieldType, canonical, instant_from_ms, money_from_minor
 
 TEXTS = st.text(min_size=1, max_size=20)
@@ -77,6 +78,20 @@ LENSES = [
         ),
         id="price-tiers",
     ),
+    pytest.param(
+        QuantityPrices(),
+        st.dictionaries(st.integers(2, 10**6), MONEY, max_size=5).map(
+            lambda prices: canonical(
+                FieldType.ITEMS,
+                [{"key": str(least), "quantity": least, "price": price} for least, price in prices.items()],
+            )
+        ),
+        id="quantity-prices",
+    ),
+    pytest.param(
+        ListPrice("EUR"), st.integers(0, 10**9).map(lambda cents: money_from_minor(cents, "EUR")), id="list-price"
+    ),
+    pytest.param(Localized(("de", "en")), TEXTS, id="localized"),
 ]
 
 RAW = st.recursive(
@@ -86,7 +101,7 @@ RAW = st.recursive(
     | st.dictionaries(
         st.sampled_from([
             "centAmount", "currencyCode", "fractionDigits", "preciseAmount", "key", "obj", "id", "name", "variant", "sku",
-            "quantity", "price", "value", "amount", "currency", "quantity_min",
+            "quantity", "price", "value", "amount", "currency", "quantity_min", "minimumQuantity", "en",
         ]),
         inner, max_size=6,
     ),
@@ -213,3 +228,23 @@ def test_price_tiers_say_up_to_which_quantity_they_hold():
     assert [(one["quantity_min"], one["quantity_max"]) for one in rows] == [(20, 99), (100, 0)]
     with pytest.raises(LensError):
         PriceTiers().encode([{"key": "1"}])
+
+
+def test_a_list_price_is_the_one_for_everybody():
+    euros = {"currencyCode": "EUR", "centAmount": 500}
+    prices = [
+        {"value": {**euros, "centAmount": 400}, "customerGroup": {"typeId": "customer-group", "id": "g"}},
+        {"value": {"currencyCode": "USD", "centAmount": 600}},
+        {"value": euros},
+    ]
+    assert ListPrice("EUR").decode(prices) == {"amount": "5.00", "currency": "EUR"}
+    assert ListPrice().decode(prices) == {"amount": "6.00", "currency": "USD"}
+    assert ListPrice("EUR").encode(None) == ([{"value": {"currencyCode": "EUR"}}],)
+    with pytest.raises(LensError, match="currency"):
+        ListPrice().encode(None)
+
+
+def test_a_text_is_read_in_the_first_language_there_is():
+    assert Localized(("de", "en")).decode({"fr": "Thé", "en": "Tea"}) == "Tea"
+    assert Localized(("de",)).decode({"fr": "Thé"}) == "Thé"
+    assert Localized(("de",)).encode("Tee") == ({"de": "Tee"},)

@@ -41,6 +41,8 @@ class Resource:
     """The member that is the vendor's id in links. ``key`` where the key is required and immutable, and where
     other resources refer to it by key alone, so that nobody could tell the id."""
     actions: frozenset[Action] = ALL
+    personal: bool = False
+    """People may ask for it to be erased, and notifications of its end then say so."""
 
     @property
     def writable(self) -> bool:
@@ -66,15 +68,15 @@ class Resource:
 RESOURCES: Final[Mapping[str, Resource]] = {
     one.object: one
     for one in (
-        Resource("customers", "customer", "customers", "customer", envelope="customer"),
+        Resource("customers", "customer", "customers", "customer", envelope="customer", personal=True),
         Resource("customer-groups", "customer-group", "customer_groups", "customer-group"),
-        Resource("business-units", "business-unit", "business_units", "business-unit", identity="key"),
+        Resource("business-units", "business-unit", "business_units", "business-unit", identity="key", personal=True),
         Resource("associate-roles", "associate-role", "associate_roles", "associate-role", identity="key"),
-        Resource("carts", "cart", "orders", "order", actions=EXISTING),
-        Resource("orders", "order", "orders", "order", keyed=False, actions=EXISTING),
-        Resource("quote-requests", "quote-request", "quote_requests", "quote", actions=EXISTING),
-        Resource("staged-quotes", "staged-quote", "staged_quotes", "quote", actions=EXISTING),
-        Resource("quotes", "quote", "quotes", "quote", actions=EXISTING),
+        Resource("carts", "cart", "orders", "order", actions=EXISTING, personal=True),
+        Resource("orders", "order", "orders", "order", keyed=False, actions=EXISTING, personal=True),
+        Resource("quote-requests", "quote-request", "quote_requests", "quote", actions=EXISTING, personal=True),
+        Resource("staged-quotes", "staged-quote", "staged_quotes", "quote", actions=EXISTING, personal=True),
+        Resource("quotes", "quote", "quotes", "quote", actions=EXISTING, personal=True),
         Resource("products", "product", "products"),
         Resource("product-types", "product-type", "products"),
         Resource("standalone-prices", "standalone-price", "standalone_prices", "standalone-price"),
@@ -90,7 +92,7 @@ def resource_named(object_: str) -> Resource | None:
     found = RESOURCES.get(object_)
     kind, _, container = object_.partition("/")
     if found is None and kind == CUSTOM_OBJECTS and _CONTAINER.fullmatch(container):
-        return Resource(object_, "key-value-document", "key_value_documents", identity="key")
+        return Resource(object_, "key-value-document", "key_value_documents", identity="key", personal=True)
     return found
 
 

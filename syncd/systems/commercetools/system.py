@@ -69,7 +69,8 @@ class CommercetoolsSystem:
         closed = self._client.messages is not None and self._client.messages.closed
         told = {ChangeKind.STATE, ChangeKind.DELETED} if object_ in TOLD and not closed else {ChangeKind.STATE}
         tells = {Channel.POLL: frozenset(told)}
-        tells[Channel.EVENT] = frozenset({ChangeKind.STATE, ChangeKind.DELETED, ChangeKind.ERASED})
+        erased = {ChangeKind.ERASED} if resource.personal else set()
+        tells[Channel.EVENT] = frozenset({ChangeKind.STATE, ChangeKind.DELETED, *erased})
         keyed = resource.keyed and Action.CREATE in resource.actions
         return Abilities(scans=True, actions=resource.actions, keyed=keyed, versioned=True, tells=tells)
 

@@ -79,6 +79,15 @@ def same(left: Raw, right: Raw) -> bool:
     return False
 
 
+def incomparable(left: Raw, right: Raw) -> bool:
+    """Two references to things of one type, of which one tells only the id and the other only the key."""
+    if not isinstance(left, Mapping) or not isinstance(right, Mapping) or "typeId" not in left:
+        return False
+    by_id = left.get("id") is not None and right.get("id") is not None
+    by_key = reference_key(left) is not None and reference_key(right) is not None
+    return left["typeId"] == right.get("typeId") and not by_id and not by_key
+
+
 def reference_key(value: Raw) -> str | None:
     """The key that a reference tells, itself or by its expansion."""
     if not isinstance(value, Mapping):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from syncd.model.lens import Raw
-from syncd.systems.commercetools.values import Current, Unknown, UnwritableError, held, is_whole, same
+from syncd.systems.commercetools.values import Current, Unknown, UnwritableError, held, incomparable, is_whole, same
 
 UpdateAction: TypeAlias = dict[str, Any]
 More: TypeAlias = Callable[[Current], Mapping[str, Any]]
@@ -113,6 +113,10 @@ class Fixed(_Plain):
 
     def needs(self, path: str, current: Current) -> bool:
         return isinstance(held(current, path), Unknown)
+
+    def differs(self, value: Raw, before: Raw | Unknown) -> bool:
+        # A reference by key beside one by id says nothing: what was created so is taken for the same.
+        return not incomparable(value, before) and _Plain.differs(self, value, before)
 
     def actions(self, path: str, value: Raw, current: Current) -> list[UpdateAction]:
         del value, current
