@@ -71,8 +71,9 @@ bench: $(STAMP) ## measure the goals beside their peers; ARGS choose: make bench
 	@bash bench/setup.sh
 	@$(BIN)/python -m bench $(ARGS)
 
-docs: $(STAMP) ## docs/modules.md from the modules' own first lines, and the table of docs/systems.md
+docs: $(STAMP) ## docs/modules.md from the modules' own first lines, and the tables of docs/systems.md
 	@$(BIN)/python docs/make_modules.py
+	@$(BIN)/python docs/make_disturbances.py
 	@$(BIN)/python -m tests.conformance.table
 
 UV_LOCK = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -113,7 +113,7 @@ class Admin:
                     kinds = {wanted: kinds[wanted]}
                 return reply_json({kind: list(rows) for kind, rows in kinds.items()})
             case "POST", "act":
-                return reply_json({"result": await vendor.act(_body(request))})
+                return reply_json({"result": await vendor.do(_body(request))})
         return _refuse(404, f"nothing at {method} {request.path}")
 
 

@@ -7,47 +7,43 @@ name in front narrows one setting to it. ``storm,latency=0.1,hubspot.throttle=0.
 from __future__ import annotations
 
 import random
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
+from typing import Any
+
+CT, HS, SF, BC = VENDORS = ("commercetools", "hubspot", "salesforce", "bigcommerce")
+
+
+def _chance(means: str, vendors: tuple[str, ...] = VENDORS) -> Any:
+    """A setting of :class:`FaultPlan`: what it does, and at whom."""
+    return field(default=0.0, metadata={"means": means, "vendors": vendors})
 
 
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
-    """Rates are chances per request (or per webhook), 0 to 1."""
+    """Rates are chances per request, or per what else the meaning names, 0 to 1. One word per thing, at all vendors."""
 
-    latency: float = 0.0
-    """Mean added delay in seconds (exponential, cut at ten times the mean)."""
-    throttle: float = 0.0
-    """Refused for load, not applied: 429, or what the vendor says instead (commercetools: 503 OverCapacity)."""
-    fail_before: float = 0.0
-    """5xx, not applied."""
-    fail_after: float = 0.0
-    """5xx although applied."""
-    drop_after: float = 0.0
-    """Applied, then the connection is dropped without a reply."""
-    truncate: float = 0.0
-    """Applied, the reply's body is cut in the middle."""
-    html: float = 0.0
-    """A proxy's HTML page with 502, not applied."""
-    expire_token: float = 0.0
-    """The caller's access token expires early."""
-    version_bump: float = 0.0
-    """After a write the vendor's background work raises the object's version (vendors that count versions)."""
-    locked: float = 0.0
-    """423 to a write, not applied (HubSpot)."""
-    migrating: float = 0.0
-    """477 with Retry-After, not applied (HubSpot)."""
-    anonymous: float = 0.0
-    """207 to a batch write, applied; half of its results are missing and the errors name no input (HubSpot)."""
-    empty: float = 0.0
-    """2xx to a batch write, applied, but without results (HubSpot)."""
-    lock_row: float = 0.0
-    """A record that is written is locked by somebody else (Salesforce, per record)."""
-    job_fail: float = 0.0
-    """A bulk job ends as failed, some of its rows unprocessed (Salesforce, per job)."""
-    webhook_duplicate: float = 0.0
-    webhook_reorder: float = 0.0
-    webhook_drop: float = 0.0
+    latency: float = _chance("mean added delay in seconds (exponential, cut at ten times the mean)")
+    throttle: float = _chance(
+        "refused for load, not applied, in the vendor's words: 429, 503 or REQUEST_LIMIT_EXCEEDED"
+    )
+    fail_before: float = _chance("a 5xx, not applied")
+    fail_after: float = _chance("a 5xx although applied")
+    drop_after: float = _chance("applied, then the connection is dropped without a reply")
+    truncate: float = _chance("applied, the reply's body is cut in the middle")
+    html: float = _chance("a proxy's HTML page with 502, not applied")
+    expire_token: float = _chance("the caller's access token expires early", (CT, HS, SF))
+    conflict: float = _chance("409 to a write with a version, not applied: somebody was quicker", (CT,))
+    version_bump: float = _chance("after a write the vendor's background work raises the version", (CT,))
+    locked: float = _chance("423 to a write, not applied", (HS, BC))
+    migrating: float = _chance("477 with Retry-After to a write, not applied", (HS,))
+    anonymous: float = _chance("207 to a batch write, applied; half the results missing, errors name no input", (HS,))
+    empty: float = _chance("2xx to a batch write, applied, without results", (HS,))
+    lock_row: float = _chance("UNABLE_TO_LOCK_ROW, per record: it is locked by somebody else", (SF,))
+    job_fail: float = _chance("a bulk job ends as Failed, some of its rows unprocessed; per job", (SF,))
+    webhook_duplicate: float = _chance("a notification is sent twice (webhook, queued message, event of the bus)")
+    webhook_reorder: float = _chance("a notification overtakes another", (CT, HS, BC))
+    webhook_drop: float = _chance("a notification is lost; the event bus ends its stream instead")
 
 
 PRESETS: dict[str, FaultPlan] = {
@@ -62,6 +58,7 @@ PRESETS: dict[str, FaultPlan] = {
         html=0.01,
         expire_token=0.005,
         version_bump=0.02,
+        conflict=0.01,
         locked=0.01,
         anonymous=0.01,
         empty=0.005,
@@ -156,6 +153,7 @@ class VendorFaults:
         self._requests = random.Random(f"{seed}:{vendor}:requests")
         self._webhooks = random.Random(f"{seed}:{vendor}:webhooks")
         self._bumps = random.Random(f"{seed}:{vendor}:bumps")
+        self._conflicts = random.Random(f"{seed}:{vendor}:conflicts")
 
     def next_request(self) -> Fate:
         spread, throw = self._requests.expovariate(1.0), self._requests.random()
@@ -174,3 +172,6 @@ class VendorFaults:
 
     def next_bump(self) -> bool:
         return self._bumps.random() < self.plan.version_bump
+
+    def next_conflict(self) -> bool:
+        return self._conflicts.random() < self.plan.conflict

@@ -49,6 +49,9 @@ class Vendor(ABC):
     plans: ClassVar[tuple[str, ...]] = ()
     """Plans or editions an account can be on, by the vendor's own names in lower case."""
 
+    words: ClassVar[Mapping[str, str]] = {}
+    """Which of the common :data:`~syncd.sandbox.deeds.DEEDS` it knows, and its own ``op`` for each."""
+
     def __init__(self, room: Room) -> None:
         self.room = room
         self.inhabitants: PeopleBase[Any, Any] | None = None
@@ -101,6 +104,11 @@ class Vendor(ABC):
     async def act(self, deed: Mapping[str, Any]) -> Any:
         """Something a simulated person does at the vendor: ``{"op": ..., ...}``; answers JSON. Raises ActError."""
         raise ActError(f"{self.name} knows no {deed.get('op')!r}")
+
+    async def do(self, deed: Mapping[str, Any]) -> Any:
+        """:meth:`act`, where ``op`` may also be a word that all vendors share. Raises ActError."""
+        op = str(deed.get("op"))
+        return await self.act({**deed, "op": self.words.get(op, op)})
 
     def endpoints(self) -> Mapping[str, str]:
         """Further doors by name, known once open, beside the one that ``url`` names."""

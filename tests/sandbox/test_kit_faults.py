@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.sandbox.faults import PRESETS, RATES, FaultPlan, FaultsError, VendorFaults, parse
+from syncd.runtime.clock import ManualClock
+from syncd.sandbox.command import simulator
+from syncd.sandbox.deeds import DEEDS
+from syncd.sandbox.faults import PRESETS, RATES, VENDORS, FaultPlan, FaultsError, VendorFaults, parse
+from syncd.sandbox.server import Sandbox
+from syncd.sandbox.vendor import ActError
 
 
 def test_nothing_and_none_disturb_nothing() -> None:
@@ -57,3 +66,35 @@ def test_fates_come_about_as_often_as_asked_and_one_rate_does_not_move_another()
     assert 0.18 < kinds[0].count("throttle") / 5000 < 0.22
     assert 0.27 < kinds[1].count("fail_after") / 5000 < 0.33
     assert [kind == "throttle" for kind in kinds[0]] == [kind == "throttle" for kind in kinds[1]]
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_vendor_reads_exactly_the_settings_that_are_said_to_be_its_own(vendor: str) -> None:
+    folder = Path(str(importlib.import_module(f"syncd.sandbox.{vendor}").__file__)).parent
+    code = "\n".join(path.read_text("utf-8") for path in folder.glob("*.py"))
+    reads = {"version_bump": "next_bump", "conflict": "next_conflict", "webhook_duplicate": "next_webhook",
+             "webhook_drop": "next_webhook", "webhook_reorder": "fate.reorder"}  # fmt: skip
+    for one in fields(FaultPlan):
+        if one.name in {"latency", "expire_token", *_KIT}:
+            continue
+        assert (reads.get(one.name, f"plan.{one.name}") in code) is (vendor in one.metadata["vendors"]), one.name
+
+
+_KIT = ("throttle", "fail_before", "fail_after", "drop_after", "truncate", "html")
+
+
+async def test_every_common_word_leads_to_a_deed_the_vendor_knows_and_every_deed_has_a_vendor() -> None:
+    box = Sandbox(clock=ManualClock())
+    vendors = [box.add(simulator(name)) for name in VENDORS]
+    for vendor in vendors:
+        assert set(vendor.words) <= set(DEEDS)
+        for word in vendor.words:
+            complaints = []
+            try:
+                await vendor.do({"op": word})
+            except (ActError, KeyError) as error:  # the rest of the deed is lacking
+                complaints.append(str(error))
+            assert "knows no" not in "".join(complaints)
+        with pytest.raises(ActError, match="knows no 'levitate'"):
+            await vendor.do({"op": "levitate"})
+    assert {word for vendor in vendors for word in vendor.words} == set(DEEDS)

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from email.utils import formatdate
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -68,6 +68,10 @@ _V3: Mapping[str, tuple[str, Handler]] = {
 class BigcommerceSandbox(Vendor):
     name = "bigcommerce"
     plans = tuple(PLANS)
+    words: ClassVar[Mapping[str, str]] = {
+        "create": "create_customer", "edit": "edit_customer", "delete": "delete_customer",
+        "drop_field": "delete_attribute", "stop_webhooks": "deactivate_hook", "use_quota": "spend",
+    }  # fmt: skip
 
     def __init__(
         self,

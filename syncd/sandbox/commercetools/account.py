@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -75,6 +75,7 @@ def default_clients(project: str) -> tuple[ApiClient, ...]:
 
 class CommercetoolsSandbox(Vendor):
     name = "commercetools"
+    words: ClassVar[Mapping[str, str]] = {"expire_tokens": "expire_tokens", "stop_webhooks": "stop_subscription"}
 
     def __init__(
         self, room: Room, *, settings: Settings | None = None, clients: Sequence[ApiClient] = (), late_ms: int = 0
@@ -85,6 +86,7 @@ class CommercetoolsSandbox(Vendor):
         self.project = Project(self.settings, room.clock, room.dice, self._note)
         self.project.late_ms = late_ms
         self.project.sees_bump = room.faults.next_bump
+        self.project.sees_conflict = room.faults.next_conflict
         self.graphql = GraphQLDoor(self.project)
         self.messages = Messages(self.project)
         self.notifier = Notifier(self.project, self.messages, room.faults)
@@ -154,6 +156,8 @@ class CommercetoolsSandbox(Vendor):
                 return self.notifier.drain(str(deed["subscription"]), int(deed.get("limit", 0)))
             case "subscription_status" if deed.get("status") in STATUSES:
                 return self.notifier.turn(str(deed["subscription"]), str(deed["status"]))
+            case "stop_subscription":
+                return self.notifier.turn(str(deed["subscription"]), "ConfigurationErrorDeliveryStopped")
             case "destinations":
                 self.notifier.unreachable = not deed["reachable"]
                 return True

@@ -107,6 +107,8 @@ class Project:
         """Rows become visible with time stamps up to this far in the past."""
         self.sees_bump: Callable[[], bool] = lambda: False
         """Whether the platform's background work raises the version after this write."""
+        self.sees_conflict: Callable[[], bool] = lambda: False
+        """Whether somebody else is quicker than a write that is under way."""
         self._applied = applied
         self.watch: Callable[[str, Row | None, Row | None], None] = lambda _path, _before, _after: None
         """Told of each effect once it is effective: path, the state before it and the one after it."""
@@ -195,13 +197,21 @@ class Project:
         late = self.dice.randrange(self.late_ms + 1) if self.late_ms else 0
         return instant_of(self.clock.now_ms() - late)
 
+    def overtake(self, path: str, row: Row) -> Row:
+        """The row as it is when a write that names a version gets hold of it."""
+        return self._raise(path, row) if self.sees_conflict() else row
+
     def _background(self, path: str, row: Row) -> None:
-        if not self.sees_bump():
-            return
+        if self.sees_bump():
+            self._raise(path, row)
+
+    def _raise(self, path: str, row: Row) -> Row:
+        """The platform's own work raises a version."""
         bumped = {**row, "version": row["version"] + 1, "lastModifiedAt": max(self._stamp(), row["lastModifiedAt"])}
         self.collections[path].put(bumped)
         self._applied("background", path, bumped, {}, "platform")
         self.watch(path, row, bumped)
+        return bumped
 
 
 _HOUSEKEEPING = frozenset({"version", "lastModifiedAt", "lastModifiedBy"})

@@ -98,6 +98,7 @@ def update(project: Project, resource: Resource, row: Row, body: Any, actor: Act
     if len(actions) > MAX_ACTIONS:
         raise invalid_input(f"An update request takes at most {MAX_ACTIONS} actions, got {len(actions)}.")
     planned = [_read_action(resource, action) for action in actions]
+    row = project.overtake(resource.path, row)
     check_version(row, request["version"])
     resource.admit(project, row, [str(action["action"]) for action in actions])
     after: Row = orjson.loads(orjson.dumps(row))
@@ -134,6 +135,7 @@ def delete(project: Project, resource: Resource, row: Row, version: str, actor: 
     """Raises ``ApiError``."""
     if not version.isdecimal():
         raise invalid_input("Malformed parameter: version: A number is required.")
+    row = project.overtake(resource.path, row)
     check_version(row, int(version))
     resource.may_delete(project, row)
     project.delete(resource.path, row, actor)

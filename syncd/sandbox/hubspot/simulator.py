@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -55,6 +55,11 @@ class HubspotSandbox(Vendor):
     name = "hubspot"
     max_body_bytes = 128 * 1024 * 1024
     plans = tuple(PLANS)
+    words: ClassVar[Mapping[str, str]] = {
+        "create": "create", "edit": "edit", "delete": "archive", "restore": "restore", "merge": "merge",
+        "drop_field": "archive_property", "restore_field": "restore_property", "expire_tokens": "expire_tokens",
+        "lose_place": "expire_journal",
+    }  # fmt: skip
 
     def __init__(
         self,
@@ -214,7 +219,7 @@ class HubspotSandbox(Vendor):
 
     async def act(self, deed: Mapping[str, Any]) -> Any:
         """What :class:`People` do, and switches of the simulator: ``webhooks``, ``webhook_counts``,
-        ``limits``, ``search_delay``, ``expire_journal``, ``forget_journal_subscriptions``."""
+        ``limits``, ``search_delay``, ``expire_tokens``, ``expire_journal``, ``forget_journal_subscriptions``."""
         match deed.get("op"):
             case "webhooks":
                 self.set_webhooks(dict(deed["settings"]))
@@ -224,6 +229,8 @@ class HubspotSandbox(Vendor):
                 self.limits.settings = LimitSettings(**deed["settings"])
             case "search_delay":
                 self.account.search.least, self.account.search.most = float(deed["least"]), float(deed["most"])
+            case "expire_tokens":
+                self.tokens.expire_all()
             case "expire_journal":
                 self.journal.expire()
             case "forget_journal_subscriptions":
@@ -232,7 +239,7 @@ class HubspotSandbox(Vendor):
                 return self.people.act(deed)
             case op:
                 raise ActError(f"hubspot knows no {op!r}; there are webhooks, webhook_counts, limits, "
-                               f"search_delay, expire_journal, forget_journal_subscriptions, "
+                               f"search_delay, expire_tokens, expire_journal, forget_journal_subscriptions, "
                                f"{', '.join(self.people.deeds)}")  # fmt: skip
         return None
 

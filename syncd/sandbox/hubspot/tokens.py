@@ -107,6 +107,10 @@ class Tokens:
         if token is not None and token.expires_ms:
             token.expires_ms = self._clock.now_ms()
 
+    def expire_all(self) -> None:
+        for token in self._tokens.values():
+            token.expires_ms = token.expires_ms and self._clock.now_ms()
+
     # -- the token endpoint
 
     def grant(self, form: Mapping[str, str]) -> dict[str, Any]:
