@@ -272,6 +272,7 @@ def change_of(mapping: ObjectMapping, snapshot: Snapshot, channel: Channel, lane
         kind=ChangeKind.DELETED if snapshot.deleted else ChangeKind.STATE, channel=channel, lane=lane,
         dedupe_key=f"{mapping.object}:{snapshot.external_id}:{version}", received_at=now,
         occurred_at=snapshot.modified_at, version=snapshot.version, payload=dict(snapshot.data),
+        partial=snapshot.partial,
     )  # fmt: skip
 
 

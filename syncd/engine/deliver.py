@@ -410,7 +410,8 @@ def settle_look(
                 connection=mapping.connection, object=mapping.object, external_id=snapshot.external_id,
                 kind=ChangeKind.STATE, channel=Channel.POLL, dedupe_key=f"look:{one.id}:{one.attempts}:{now}",
                 received_at=now, occurred_at=snapshot.modified_at, version=snapshot.version,
-                payload=dict(snapshot.data), lane=Lane.OPERATOR, correlation_id=one.correlation_id,
+                payload=dict(snapshot.data), partial=snapshot.partial, lane=Lane.OPERATOR,
+                correlation_id=one.correlation_id,
             )
         )  # fmt: skip
     changes.stage(tx, hints)

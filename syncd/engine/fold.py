@@ -201,7 +201,10 @@ class _Fold:
         record = self._identify(reading, link, theirs)
         if isinstance(record, Failure):
             return self._park(change, record)
-        if record is None and change.partial and change.channel is Channel.STREAM:
+        if (
+            record is None and change.partial and change.channel is Channel.STREAM
+            and not change.dedupe_key.startswith("whole:")
+        ):  # fmt: skip
             # A few fields of a thing never seen make no record; the whole of it does.
             self._hint(change, (change.connection, change.object, change.external_id), f"whole:{change.dedupe_key}")
             return "dropped"

@@ -105,6 +105,7 @@ def _told(mapping: ObjectMapping, snapshot: Snapshot, record: str, now: int) -> 
         connection=mapping.connection, object=mapping.object, external_id=snapshot.external_id, kind=ChangeKind.STATE,
         channel=Channel.POLL, lane=Lane.LIVE, dedupe_key=f"idle:{record}:{now}", received_at=now,
         occurred_at=snapshot.modified_at, version=snapshot.version, payload=dict(snapshot.data),
+        partial=snapshot.partial,
     )  # fmt: skip
 
 

@@ -164,6 +164,7 @@ def _record_answers(tx: Tx, hints: Iterable[Change], result: ReadResult, now: in
                 replace(
                     one, kind=ChangeKind.STATE, external_id=snapshot.external_id, version=snapshot.version,
                     occurred_at=snapshot.modified_at or one.occurred_at, payload=dict(snapshot.data),
+                    partial=snapshot.partial,
                 ),
             )
         )  # fmt: skip

@@ -133,10 +133,10 @@ def defer(tx: Tx, ids: Sequence[int], due_at: int, reason: str, *, attempt: bool
 def resolve(tx: Tx, answers: Iterable[tuple[int, Change]]) -> None:
     """Turn hints into what the read told: same row, same place in the queue."""
     tx.executemany(
-        "UPDATE changes SET kind = ?, external_id = ?, version = ?, occurred_at = ?, partial = 0, payload = ?, "
+        "UPDATE changes SET kind = ?, external_id = ?, version = ?, occurred_at = ?, partial = ?, payload = ?, "
         "due_at = 0 WHERE id = ? AND state = 'staged'",
         [
-            (one.kind, one.external_id, one.version, one.occurred_at,
+            (one.kind, one.external_id, one.version, one.occurred_at, one.partial,
              None if one.payload is None else to_json(one.payload), number)
             for number, one in answers
         ],

@@ -41,6 +41,9 @@ class Snapshot:
     deleted: bool = False
     merged_into: str = ""
     """Absorbed by the object of this id; ``data`` is empty then."""
+    partial: bool = False
+    """Some mapped fields could not be read, such as one that was taken away: what ``data`` lacks is absent, not
+    empty."""
 
 
 @dataclass(frozen=True, slots=True)
