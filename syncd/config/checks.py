@@ -24,6 +24,7 @@ WEBHOOKS: Final[Mapping[str, bool]] = {
 
 UNIQUE: Final[Mapping[str, frozenset[str]]] = {
     "bigcommerce": frozenset({"customer_groups", "price_lists", "price_records", "price_list_assignments", "roles"}),
+    "salesforce": frozenset({"PermissionSet", "PermissionSetAssignment"}),
 }
 """Objects with no room for our id whose creates cannot double: by name or place there is one of each."""
 

@@ -275,6 +275,7 @@ async def expired(bench: Bench, shape: Shape) -> None:
 async def throttled(bench: Bench, shape: Shape) -> None:
     number, fields, held, links = await made(bench, shape)
     passing = (Remedy.WAIT, Remedy.RETRY)
+    links = await bench.links(shape)
     bench.disturb("throttle=1")
     try:
         with pytest.raises(VendorError) as refused:

@@ -11,7 +11,7 @@ from syncd.sandbox.salesforce.records import Row
 
 SYNCED = (
     "Account", "Contact", "Lead", "Opportunity", "OpportunityLineItem", "Product2", "PricebookEntry", "Order",
-    "OrderItem", "Campaign", "CampaignMember", "Case",
+    "OrderItem", "Campaign", "CampaignMember", "Case", "Pricebook2", "User",
 )  # fmt: skip
 """Objects that get the caller's external id field in a provisioned org."""
 TIERS = ("Bronze", "Silver", "Gold", "Platinum")

@@ -10,6 +10,7 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
@@ -151,7 +152,9 @@ class SalesforceSandbox(Vendor):
     async def serve(self, request: Request) -> Reply:
         number = self.limits.begin()
         try:
-            return await super().serve(request)
+            reply = await super().serve(request)
+            now = formatdate(self.room.clock.now_ms() / 1000, usegmt=True)
+            return replace(reply, headers={"Date": now, **reply.headers})
         finally:
             self.limits.end(number)
 

@@ -61,8 +61,11 @@ BY_OBJECT: Final[Mapping[str, Abilities]] = {
 NATURAL_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "permissionset": ("Name",),
     "permissionsetassignment": ("AssigneeId", "PermissionSetId"),
+    "pricebookentry": ("Pricebook2Id", "Product2Id", "CurrencyIsoCode"),
+    "campaignmember": ("CampaignId", "ContactId", "LeadId"),
 }
-"""Objects that cannot carry our key, and the fields by which the vendor itself keeps them from being there twice."""
+"""Fields by which the vendor itself keeps records from being there twice: its refusal does not name the one that is.
+The first two objects cannot carry our key, so these fields are all that tells them apart."""
 
 
 def abilities_of(object_: str) -> Abilities:

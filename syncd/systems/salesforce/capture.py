@@ -22,10 +22,10 @@ from syncd.runtime.clock import World
 from syncd.systems.contract import Page, Snapshot, VendorError
 from syncd.systems.salesforce.describe import Describer
 from syncd.systems.salesforce.ids import is_id, long_id
-from syncd.systems.salesforce.read import Reader, snapshots
+from syncd.systems.salesforce.read import Reader
 from syncd.systems.salesforce.rest import Rest
 from syncd.systems.salesforce.settings import QUERY_PAGE
-from syncd.systems.salesforce.soql import STAMP, columns, instant, literal, name, select
+from syncd.systems.salesforce.soql import STAMP, instant, literal, name, select
 from syncd.systems.salesforce.values import milliseconds
 from syncd.systems.salesforce.vitals import Vitals
 
@@ -115,10 +115,7 @@ class Capture:
         self, mapping: ObjectMapping, since: int, past_id: str, lane: Lane, until: int = 0
     ) -> list[Snapshot]:
         """One page of what changed from a stamp on, oldest first."""
-        soql = select(
-            columns(mapping), mapping.object, where(since, past_id, until), f"{STAMP},Id", QUERY_PAGE
-        )  # fmt: skip
-        return snapshots(mapping, await self._rest.query_all(soql, lane))
+        return await self._reader.select(mapping, where(since, past_id, until), lane, f"{STAMP},Id", QUERY_PAGE)
 
     async def deletions(self, mapping: ObjectMapping, since: int, until: int, lane: Lane) -> tuple[list[Snapshot], int]:
         """Records deleted or merged away in a window, and up to when the feed answers for."""
@@ -138,6 +135,20 @@ class Capture:
         covered = milliseconds(data.get("latestDateCovered")) or end
         led = await self._reader.survivors(mapping.object, list(gone), lane) if gone else {}
         return [departed(mapping.object, one, at, led.get(one, "")) for one, at in gone.items()], min(covered, end)
+
+    async def binned(self, mapping: ObjectMapping, since: int, lane: Lane) -> list[Snapshot]:
+        """What went into the recycle bin lately: the feed knows whole minutes only, so of the last one it tells
+        nothing."""
+        schema = await self._describer.schema(mapping.object, lane)
+        if not schema.replicateable or schema.field("IsDeleted") is None:
+            return []
+        columns = ("Id", STAMP, "MasterRecordId") if schema.mergeable else ("Id", STAMP)
+        soql = select(columns, name(mapping.object), f"IsDeleted = TRUE AND {STAMP} >= {instant(since)}", f"{STAMP},Id")
+        rows = [one for one in await self._rest.query_all(soql, lane, deleted=True) if is_id(one.get("Id"))]
+        merged = [long_id(one["Id"]) for one in rows if is_id(one.get("MasterRecordId"))]
+        led = await self._reader.survivors(mapping.object, merged, lane) if merged else {}
+        ids = [(long_id(one["Id"]), milliseconds(one.get(STAMP))) for one in rows]
+        return [departed(mapping.object, one, at, led.get(one, "")) for one, at in ids]
 
     def _now(self) -> int:
         return self._vitals.vendor_ms(self._world.clock.now_ms())

@@ -113,7 +113,9 @@ class PubSub:
             )  # fmt: skip
             await call.write(first)
             while True:
-                response = await asyncio.wait_for(call.read(), SILENCE_SECONDS)
+                # Not wait_for: it loses a cancellation that comes together with an answer.
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    response = await call.read()
                 if response is grpc.aio.EOF:
                     # The status tells why; a stream that ends well, without a word, is begun again.
                     code, detail = await call.code(), await call.details()

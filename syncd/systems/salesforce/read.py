@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,11 +10,12 @@ from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import ReadResult, Snapshot, VendorError
+from syncd.systems.salesforce.columns import Columns
 from syncd.systems.salesforce.describe import Describer
 from syncd.systems.salesforce.ids import is_id, long_id
 from syncd.systems.salesforce.rest import Rest
 from syncd.systems.salesforce.settings import QUERY_IDS, RETRIEVE
-from syncd.systems.salesforce.soql import among, columns, name, select
+from syncd.systems.salesforce.soql import among, name, select
 from syncd.systems.salesforce.values import from_json, shaped, snapshot
 
 
@@ -21,16 +23,23 @@ def chunks(things: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
     return (things[start : start + size] for start in range(0, len(things), size))
 
 
-def snapshots(mapping: ObjectMapping, records: Iterable[Mapping[str, Any]]) -> list[Snapshot]:
+def snapshots(
+    mapping: ObjectMapping, records: Iterable[Mapping[str, Any]], *, partial: bool = False
+) -> list[Snapshot]:  # fmt: skip
     """Records of a query's reply."""
     paths = mapping.paths()
-    return [snapshot(mapping.object, shaped(from_json(one), paths)) for one in records if is_id(one.get("Id"))]
+    return [
+        snapshot(mapping.object, shaped(from_json(one), paths), partial=partial)
+        for one in records
+        if is_id(one.get("Id"))
+    ]
 
 
 class Reader:
-    def __init__(self, rest: Rest, describer: Describer) -> None:
+    def __init__(self, rest: Rest, describer: Describer, columns: Columns) -> None:
         self._rest = rest
         self._describer = describer
+        self._columns = columns
 
     async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
         """By id; after a merge the answer is the survivor, under the id that was asked for."""
@@ -52,13 +61,22 @@ class Reader:
             raise VendorError(Failure(Remedy.ASK, "no-key-path", told))
         found: dict[str, Snapshot] = {}
         for part in chunks(list(dict.fromkeys(keys)), QUERY_IDS):
-            soql = select(columns(mapping), mapping.object, among(name(mapping.key_path), part))
+            where = among(name(mapping.key_path), part)
             by_key = {
                 str(shot.data.get(mapping.key_path)).casefold(): shot
-                for shot in snapshots(mapping, await self._rest.query_all(soql, lane))
+                for shot in await self.select(mapping, where, lane)
             }
             found |= {key: by_key[key.casefold()] for key in part if key.casefold() in by_key}
         return found
+
+    async def select(
+        self, mapping: ObjectMapping, where: str, lane: Lane, order: str = "", limit: int = 0
+    ) -> list[Snapshot]:
+        """Records by a condition, with the mapped fields."""
+        rows, partial = await self._columns.asking(
+            mapping, lane, lambda asked: self._rest.query_all(select(asked, mapping.object, where, order, limit), lane)
+        )
+        return snapshots(mapping, rows, partial=partial)
 
     async def ids(self, mapping: ObjectMapping, keys: Sequence[str], lane: Lane) -> dict[str, str]:
         """The vendor's ids by our record ids, of those that carry them."""
@@ -91,16 +109,17 @@ class Reader:
         return {one: end for one in ids if (end := _end(led, one)) != one}
 
     async def _present(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> dict[str, Snapshot]:
-        fields = columns(mapping)
-        plain = not any("." in one for one in fields)
+        plain = not any("." in one for one in self._columns.of(mapping))
         found: dict[str, Snapshot] = {}
         for part in chunks(ids, RETRIEVE if plain else QUERY_IDS):
-            records = await (self._retrieve if plain else self._select)(mapping.object, fields, part, lane)
-            found |= {shot.external_id: shot for shot in snapshots(mapping, records) if not shot.deleted}
+            ask = functools.partial(self._retrieve if plain else self._select, mapping.object, part, lane)
+            records, partial = await self._columns.asking(mapping, lane, ask)
+            shots = snapshots(mapping, records, partial=partial)
+            found |= {shot.external_id: shot for shot in shots if not shot.deleted}
         return found
 
     async def _retrieve(
-        self, object_: str, fields: Sequence[str], ids: Sequence[str], lane: Lane
+        self, object_: str, ids: Sequence[str], lane: Lane, fields: Sequence[str]
     ) -> list[Mapping[str, Any]]:
         data = await self._rest.send(
             "POST", f"composite/sobjects/{name(object_)}", {"ids": list(ids), "fields": list(fields)}, lane,
@@ -111,7 +130,7 @@ class Reader:
         return [one for one in data or () if isinstance(one, dict)]
 
     async def _select(
-        self, object_: str, fields: Sequence[str], ids: Sequence[str], lane: Lane
+        self, object_: str, ids: Sequence[str], lane: Lane, fields: Sequence[str]
     ) -> list[Mapping[str, Any]]:
         """Paths through parents are known to queries only."""
         return await self._rest.query_all(select(fields, object_, among("Id", ids)), lane)

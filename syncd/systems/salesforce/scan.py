@@ -18,12 +18,13 @@ from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.systems.contract import Page, Snapshot, VendorError
+from syncd.systems.salesforce.columns import Columns
 from syncd.systems.salesforce.describe import Describer
 from syncd.systems.salesforce.ids import is_id
-from syncd.systems.salesforce.read import snapshots
+from syncd.systems.salesforce.read import Reader
 from syncd.systems.salesforce.rest import Rest
 from syncd.systems.salesforce.settings import QUERY_PAGE, Settings
-from syncd.systems.salesforce.soql import columns, literal, name, select
+from syncd.systems.salesforce.soql import literal, name, select
 from syncd.systems.salesforce.values import from_row, shaped, snapshot
 from syncd.systems.salesforce.web import TOO_LARGE, Web
 
@@ -41,6 +42,8 @@ class Place:
     """``bulk`` or ``ids``; empty before it is chosen."""
     past_id: str = ""
     job: str = ""
+    partial: bool = False
+    """The job was made without fields that the object does not have now."""
     ready: bool = False
     locator: str = ""
     """Of the next page; empty for the first one."""
@@ -66,7 +69,12 @@ def parse_place(text: str | None) -> Place:
 
 
 class Scanner:
-    def __init__(self, settings: Settings, rest: Rest, web: Web, describer: Describer, world: World) -> None:
+    def __init__(
+        self, settings: Settings, rest: Rest, web: Web, describer: Describer, world: World, reader: Reader,
+        columns: Columns,
+    ) -> None:  # fmt: skip
+        self._reader = reader
+        self._columns = columns
         self._settings = settings
         self._rest = rest
         self._web = web
@@ -82,8 +90,8 @@ class Scanner:
         if place.way == "ids":
             return await self._by_id(mapping, place, lane)
         if not place.job:
-            job = await self._begin(mapping, lane)
-            return Page((), replace(place, job=job).text(), more=True)
+            job, partial = await self._begin(mapping, lane)
+            return Page((), replace(place, job=job, partial=partial).text(), more=True)
         try:
             if not place.ready:
                 return await self._await(place, lane)
@@ -111,21 +119,22 @@ class Scanner:
 
     async def _by_id(self, mapping: ObjectMapping, place: Place, lane: Lane) -> Page:
         after = f"Id > {literal(place.past_id)}" if place.past_id else ""
-        soql = select(columns(mapping), mapping.object, after, "Id", QUERY_PAGE)
-        found = snapshots(mapping, await self._rest.query_all(soql, lane))
+        found = await self._reader.select(mapping, after, lane, "Id", QUERY_PAGE)
         more = len(found) >= QUERY_PAGE
         onward = replace(place, past_id=found[-1].external_id if found else place.past_id, done=not more)
         return Page(found, onward.text(), more)
 
-    async def _begin(self, mapping: ObjectMapping, lane: Lane) -> str:
-        body = {
-            "operation": "query", "query": select(columns(mapping), mapping.object), "contentType": "CSV",
-            "columnDelimiter": "COMMA", "lineEnding": "LF",
-        }  # fmt: skip
-        # A job that was made though its reply was lost costs a job of ten thousand a day and nothing else.
-        reply = await self._web.call("POST", self._path(""), lane, content=orjson.dumps(body))
-        job = _job(reply.json())
-        return str(job["id"])
+    async def _begin(self, mapping: ObjectMapping, lane: Lane) -> tuple[str, bool]:
+        async def ask(columns: tuple[str, ...]) -> str:
+            body = {
+                "operation": "query", "query": select(columns, mapping.object), "contentType": "CSV",
+                "columnDelimiter": "COMMA", "lineEnding": "LF",
+            }  # fmt: skip
+            # A job that was made though its reply was lost costs a job of ten thousand a day and nothing else.
+            reply = await self._web.call("POST", self._path(""), lane, content=orjson.dumps(body))
+            return str(_job(reply.json())["id"])
+
+        return await self._columns.asking(mapping, lane, ask)
 
     async def _await(self, place: Place, lane: Lane) -> Page:
         job = _job((await self._web.get(self._path(place.job), lane)).json())
@@ -145,7 +154,7 @@ class Scanner:
         booleans = {one.name for one in schema.fields.values() if one.type == "boolean"}
         path = self._path(f"{place.job}/results")
         rows, reply = await self._web.rows(path, lane, params, largest=LARGEST_PAGE)
-        found = read_page(mapping, rows, booleans)
+        found = read_page(mapping, rows, booleans, partial=place.partial)
         told = reply.headers.get("sforce-numberofrecords", "")
         if told.isdigit() and int(told) != len(found):
             raise VendorError(Failure(Remedy.RETRY, "page-cut-off", "a page of results has not all its rows", 200))
@@ -164,12 +173,14 @@ class Scanner:
         return self._settings.data(f"jobs/query/{tail}".rstrip("/"))
 
 
-def read_page(mapping: ObjectMapping, rows: Sequence[Mapping[str, str]], booleans: set[str]) -> list[Snapshot]:
+def read_page(
+    mapping: ObjectMapping, rows: Sequence[Mapping[str, str]], booleans: set[str], *, partial: bool = False
+) -> list[Snapshot]:
     """The rows of a page as snapshots."""
     if not all(is_id(row.get("Id")) for row in rows):
         raise VendorError(Failure(Remedy.RETRY, "page-cut-off", "a row of results has no id", 200))
     paths = mapping.paths()
-    return [snapshot(mapping.object, shaped(from_row(row, booleans), paths)) for row in rows]
+    return [snapshot(mapping.object, shaped(from_row(row, booleans), paths), partial=partial) for row in rows]
 
 
 def _job(data: Any) -> Mapping[str, Any]:

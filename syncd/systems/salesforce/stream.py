@@ -23,7 +23,7 @@ from syncd.runtime.clock import World
 from syncd.systems.contract import Batch, Gap, VendorError
 from syncd.systems.salesforce.allocation import Allocation
 from syncd.systems.salesforce.avro import UnreadableEventError, decode
-from syncd.systems.salesforce.capture import FEED_DAYS_MS, Capture
+from syncd.systems.salesforce.capture import FEED_DAYS_MS, MINUTE, Capture
 from syncd.systems.salesforce.describe import Describer
 from syncd.systems.salesforce.events import Event, Reread, changes_of, reread_of
 from syncd.systems.salesforce.pubsub import Fetched, PubSub, Received, from_text, to_text, topic_of
@@ -228,6 +228,9 @@ class Streams:
         start = max(mend.from_at, mend.until_at - FEED_DAYS_MS)
         until = min(mend.until_at, self._now())
         gone, _ = await self._capture.deletions(mapping, start, until, Lane.SCHEDULED)
+        told = {one.external_id for one in gone}
+        fresh = await self._capture.binned(mapping, until - MARGIN_MS - MINUTE, Lane.SCHEDULED)
+        gone = [*gone, *(one for one in fresh if one.external_id not in told)]
         place = replace(place, mend=replace(mend, second=True))
         yield Batch((), place.text(), snapshots=[*found, *gone]), place
 

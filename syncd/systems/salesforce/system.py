@@ -29,6 +29,7 @@ from syncd.systems.salesforce.allocation import Allocation
 from syncd.systems.salesforce.auth import Auth
 from syncd.systems.salesforce.capture import Capture
 from syncd.systems.salesforce.check import Checker
+from syncd.systems.salesforce.columns import Columns
 from syncd.systems.salesforce.describe import Describer
 from syncd.systems.salesforce.ingest import Ingest
 from syncd.systems.salesforce.lifecycle import Lifecycle
@@ -70,9 +71,10 @@ class Salesforce:
         self._web.use(self._auth)
         self._rest = Rest(settings, payer, world, self._auth, vitals)
         describer = Describer(self._rest, world)
-        self._reader = Reader(self._rest, describer)
+        columns = Columns(describer, world)
+        self._reader = Reader(self._rest, describer, columns)
         self._capture = Capture(self._rest, self._reader, describer, world, vitals)
-        self._scanner = Scanner(settings, self._rest, self._web, describer, world)
+        self._scanner = Scanner(settings, self._rest, self._web, describer, world, self._reader, columns)
         self._lifecycle = Lifecycle(self._rest, self._reader, Soap(settings, self._web, self._auth))
         ingest = Ingest(settings, self._web, payer, world, self._reader, jobs or NoJobBook())
         self._writer = Writer(settings, self._rest, describer, ingest, self._lifecycle)

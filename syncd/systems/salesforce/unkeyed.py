@@ -1,7 +1,8 @@
-"""Creates of objects that cannot carry our key, such as permission sets and who has them.
+"""Objects that the vendor itself keeps from being there twice, by fields of their own.
 
-The vendor itself keeps them from being there twice, by fields of their own. So what is there already is looked for
-first, and an answer that was lost is simply asked for again: the next try finds what the last one made.
+Some of them cannot carry our key (permission sets and who has them): what is there already is looked for first, and an
+answer that was lost is simply asked for again, since the next try finds what the last one made. Of the others (prices,
+members of campaigns) the refusal does not name the one that is there, so it is looked up and linked.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
+
+import structlog
 
 from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
@@ -24,12 +27,15 @@ from syncd.systems.salesforce.rest import Rest
 from syncd.systems.salesforce.soql import among, select
 from syncd.systems.salesforce.values import body
 
+log = structlog.get_logger(__name__)
+
 ASKED: Final = 100
 """Records per look: two lists of ids must fit an address."""
 
 
 def natural_key(schema: Schema) -> tuple[str, ...]:
-    return NATURAL_KEYS.get(schema.name.lower(), ())
+    """Of what an org has: the currency is one of the fields only where it has several."""
+    return tuple(one for one in NATURAL_KEYS.get(schema.name.lower(), ()) if schema.field(one) is not None)
 
 
 async def create(rest: Rest, schema: Schema, drafts: Sequence[Draft], lane: Lane) -> None:
@@ -46,21 +52,28 @@ async def create(rest: Rest, schema: Schema, drafts: Sequence[Draft], lane: Lane
     for mark, result in done.items():
         if result.failure is None:
             new[mark].stand(result.id)
-    doubled = [new[mark] for mark, one in done.items() if one.failure and one.failure.code.startswith("DUPLICATE")]
-    if doubled:
-        await _again(rest, schema, doubled, lane)
-    for mark, result in done.items():
-        draft = new[mark]
-        if result.failure is not None and not draft.external_id:
-            draft.fail(_unlooked(result.failure))
+        else:
+            # The next try looks first, so what is in doubt may be tried again.
+            doubt = result.failure.remedy is Remedy.LOOK
+            new[mark].fail(replace(result.failure, remedy=Remedy.RETRY) if doubt else result.failure)
 
 
-async def _again(rest: Rest, schema: Schema, drafts: Sequence[Draft], lane: Lane) -> None:
+async def link_doubles(rest: Rest, schema: Schema, drafts: Sequence[Draft], lane: Lane) -> None:
+    """Creates that the vendor refused because the same is there already, without saying which: the one that is there is
+    named. Never raises for the vendor or the budget."""
+    doubled = [one for one in drafts if not one.external_id and _doubled(one.failure)] if natural_key(schema) else []
     try:
-        await _meet(rest, schema, drafts, lane)
+        await _meet(rest, schema, doubled, lane)
     except (VendorError, OutOfBudgetError) as error:
-        for draft in drafts:
-            draft.fail(failure_of(error))
+        log.info("salesforce.double_not_named", object=schema.name, code=failure_of(error).code)
+    for draft in doubled:
+        if draft.external_id and draft.failure is not None:
+            draft.failure = replace(draft.failure, remedy=Remedy.LINK, existing_id=draft.external_id)
+            draft.external_id = ""
+
+
+def _doubled(failure: Failure | None) -> bool:
+    return failure is not None and failure.remedy is Remedy.ASK and failure.code == "DUPLICATE_VALUE"
 
 
 async def _meet(rest: Rest, schema: Schema, drafts: Sequence[Draft], lane: Lane) -> None:
@@ -68,11 +81,23 @@ async def _meet(rest: Rest, schema: Schema, drafts: Sequence[Draft], lane: Lane)
     names = natural_key(schema)
     for part in chunks(drafts, ASKED):
         wanted: dict[tuple[str, ...], Draft] = {_natural(schema, one): one for one in part}
-        conditions = [among(one, sorted({key[place] for key in wanted})) for place, one in enumerate(names)]
+        given = [
+            (one, sorted(value for value in {key[place] for key in wanted} if _askable(schema, one, value)))
+            for place, one in enumerate(names)
+        ]
+        conditions = [among(one, values) for one, values in given if values]
+        if not conditions:
+            continue
         for row in await rest.query_all(select(("Id", *names), schema.name, " AND ".join(conditions)), lane):
             found = wanted.get(tuple(_plain(row.get(one)) for one in names))
             if found is not None and is_id(row.get("Id")):
                 found.external_id = long_id(str(row["Id"]))
+
+
+def _askable(schema: Schema, name: str, value: str) -> bool:
+    """A question with something that is no id where an id belongs is refused whole."""
+    known = schema.field(name)
+    return bool(value) and (is_id(value) or known is None or not known.refers_to)
 
 
 def _natural(schema: Schema, draft: Draft) -> tuple[str, ...]:
@@ -82,8 +107,3 @@ def _natural(schema: Schema, draft: Draft) -> tuple[str, ...]:
 def _plain(value: Any) -> str:
     text = str(value or "")
     return long_id(text) if is_id(text) else text.casefold()
-
-
-def _unlooked(failure: Failure) -> Failure:
-    """The next try looks first, so what is in doubt may be tried again."""
-    return replace(failure, remedy=Remedy.RETRY) if failure.remedy is Remedy.LOOK else failure

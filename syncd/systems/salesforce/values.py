@@ -107,7 +107,7 @@ def from_row(row: Mapping[str, str], booleans: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def snapshot(object_: str, data: Mapping[str, Any]) -> Snapshot:
+def snapshot(object_: str, data: Mapping[str, Any], *, partial: bool = False) -> Snapshot:
     """A record as it stood when we looked.
 
     The stamp has whole seconds only, so the version also tells the content: two changes within a second are two.
@@ -116,7 +116,8 @@ def snapshot(object_: str, data: Mapping[str, Any]) -> Snapshot:
     stamp = milliseconds(data.get(STAMP))
     text = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
     version = f"{stamp}-{blake2b(text, digest_size=6).hexdigest()}"
-    return Snapshot(object_, external_id, data, version, stamp, deleted=data.get("IsDeleted") is True)
+    gone = data.get("IsDeleted") is True
+    return Snapshot(object_, external_id, data, version, stamp, deleted=gone, partial=partial)
 
 
 def shaped(data: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:

@@ -117,6 +117,7 @@ class Writer:
         await self._collect(mapping, schema, locked, lane, alone=True)
         standing = [one for one in {id(one): one for one in (*single, *met)}.values() if one.applied]
         await write_children(self._rest, self._describer, mapping, standing, lane)
+        await unkeyed.link_doubles(self._rest, schema, changes, lane)
         await self._last(schema, changes, lane)
         await self._delete(deletes, lane)
 
