@@ -33,7 +33,7 @@ Answer = tuple[int, Any]
 class Route:
     area: str
     """``objects``, ``associations``, ``properties``, ``pipelines``, ``owners``, ``schemas``, ``account-info``,
-    ``imports``, ``oauth``, ``journal``, ``journal-subscriptions``, ``journal-snapshots``."""
+    ``imports``, ``webhooks``, ``oauth``, ``journal``, ``journal-subscriptions``, ``journal-snapshots``."""
     version: str
     rest: tuple[str, ...]
 
@@ -51,6 +51,8 @@ def route(segments: Sequence[str]) -> Route | None:
             return _known(area, version, rest)
         case ["collector", "graphql", *rest]:
             return Route("graphql", "", tuple(rest))
+        case [("webhooks" | "app-webhooks") as name, version, *rest]:
+            return _known(name, version, rest)
         case ["webhooks-journal", ("journal" | "journal-local"), version, *rest]:
             return _known("journal", version, rest)
         case ["webhooks-journal", ("subscriptions" | "snapshots") as area, version, *rest]:
@@ -67,6 +69,8 @@ _VERSIONS: Mapping[str, frozenset[str]] = {
     "schemas": frozenset({"v3", *DATED}),
     "account-info": frozenset({"v3", *DATED}),
     "imports": frozenset({"v3", *DATED}),
+    "webhooks": frozenset({"v3", "2025-09", "2026-03"}),
+    "app-webhooks": frozenset({"2026-09"}),
     "oauth": frozenset({"v1", "v2", "v3", *DATED}),
     **dict.fromkeys(("journal", "journal-subscriptions", "journal-snapshots"), frozenset({"2026-03"})),
 }

@@ -18,6 +18,7 @@ from syncd.sandbox.hubspot import (
     api_metadata,
     api_objects,
     api_schemas,
+    api_webhooks,
     inhabitants,
 )
 from syncd.sandbox.hubspot.account import Account, Profile
@@ -129,6 +130,8 @@ class HubspotSandbox(Vendor):
         """Fills ``headers`` on the way."""
         if where.area == "oauth":
             return api_account.sign_in(request, where, self.tokens)
+        if where.area in {"webhooks", "app-webhooks"}:
+            return api_webhooks.answer(request, where, self.webhooks)
         token = self.tokens.of(request.headers.get("authorization", ""))
         if where.area.startswith("journal"):
             _check_type(request)
@@ -219,7 +222,8 @@ class HubspotSandbox(Vendor):
 
     async def act(self, deed: Mapping[str, Any]) -> Any:
         """What :class:`People` do, and switches of the simulator: ``webhooks``, ``webhook_counts``,
-        ``limits``, ``search_delay``, ``expire_tokens``, ``expire_journal``, ``forget_journal_subscriptions``."""
+        ``limits``, ``search_delay``, ``expire_tokens``, ``disable_webhook``, ``expire_journal``,
+        ``forget_journal_subscriptions``."""
         match deed.get("op"):
             case "webhooks":
                 self.set_webhooks(dict(deed["settings"]))
@@ -231,6 +235,8 @@ class HubspotSandbox(Vendor):
                 self.account.search.least, self.account.search.most = float(deed["least"]), float(deed["most"])
             case "expire_tokens":
                 self.tokens.expire_all()
+            case "disable_webhook":
+                self._disable(str(deed["type"]))
             case "expire_journal":
                 self.journal.expire()
             case "forget_journal_subscriptions":
@@ -239,9 +245,17 @@ class HubspotSandbox(Vendor):
                 return self.people.act(deed)
             case op:
                 raise ActError(f"hubspot knows no {op!r}; there are webhooks, webhook_counts, limits, "
-                               f"search_delay, expire_tokens, expire_journal, forget_journal_subscriptions, "
-                               f"{', '.join(self.people.deeds)}")  # fmt: skip
+                               f"search_delay, disable_webhook, expire_tokens, expire_journal, "
+                               f"forget_journal_subscriptions, {', '.join(self.people.deeds)}")  # fmt: skip
         return None
+
+    def _disable(self, type_: str) -> None:
+        """Subscriptions of a type, such as ``contact.creation``, are switched off in the app's screens."""
+        found = [one for one in self.webhooks.subscriptions.values() if one.type == type_]
+        if not found:
+            raise ActError(f"nobody subscribed to {type_!r}")
+        for one in found:
+            self.webhooks.switch(one, active=False)
 
     def set_webhooks(self, changes: Mapping[str, Any]) -> None:
         """Change some of :class:`WebhookSettings`. Raises ``ValueError`` and ``TypeError``."""

@@ -46,6 +46,8 @@ class Token:
     use: str = "access_token"
     user_id: int = 52_530_071
     revoked: bool = False
+    tells: bool = True
+    """What it is can be asked; of a service key it cannot."""
 
     def require(self, any_of: Collection[str]) -> None:
         """Raises :class:`ApiError` 403 unless the token has one of the scopes. None asked for: none needed."""
@@ -63,8 +65,9 @@ class Tokens:
 
     # -- setting up
 
-    def add_static(self, value: str, app: App, scopes: Iterable[str]) -> Token:
-        token = Token(value, app, frozenset(scopes))
+    def add_static(self, value: str, app: App, scopes: Iterable[str], *, tells: bool = True) -> Token:
+        """A private app's token, or (``tells`` false) a service key."""
+        token = Token(value, app, frozenset(scopes), tells=tells)
         self._tokens[value] = token
         return token
 
@@ -177,7 +180,7 @@ class Tokens:
     def describe_private(self, value: str) -> dict[str, Any]:
         """As the introspection of private app tokens answers. Raises :class:`ApiError`."""
         token = self._tokens.get(value)
-        if token is None or token.app.oauth:
+        if token is None or token.app.oauth or not token.tells:
             raise ApiError(404, "Private app access token not found", "OBJECT_NOT_FOUND")
         return {
             "userId": token.user_id,

@@ -58,6 +58,8 @@ class Subscription:
     name: str = ""
     """The property of a propertyChange."""
     type_id: str = ""
+    active: bool = True
+    created_ms: int = 0
 
     @property
     def type(self) -> str:
@@ -113,7 +115,10 @@ class WebhookSender:
         self._dice = dice
         self._faults = faults
         self._portal = portal_id
-        self._app = app_id
+        self.app_id = app_id
+        self.created_ms = 0
+        self.settings = settings
+        self.subscriptions: dict[int, Subscription] = {}
         self._waiting: deque[_Message] = deque()
         self._retries: list[_Message] = []
         self._held: list[_Message] = []
@@ -126,11 +131,35 @@ class WebhookSender:
     def configure(self, settings: WebhookSettings) -> None:
         """Raises ``ValueError`` and changes nothing for a subscription that makes no sense."""
         wanted = [subscription(4_578_000 + number, text) for number, text in enumerate(settings.subscriptions)]
+        before = self.settings.subscriptions if self.created_ms else None
         self.settings = settings
         self._gate = asyncio.Semaphore(settings.parallel)
+        if settings.subscriptions != before:
+            self.created_ms = self._clock.now_ms()
+            self.subscriptions = {one.id: replace(one, created_ms=self.created_ms) for one in wanted}
+        self._index()
+
+    def _index(self) -> None:
         self._wanted: dict[tuple[str, str, str], list[Subscription]] = {}
-        for one in wanted:
-            self._wanted.setdefault((one.object, one.what, one.name), []).append(one)
+        for one in self.subscriptions.values():
+            if one.active:
+                self._wanted.setdefault((one.object, one.what, one.name), []).append(one)
+
+    def subscribe(self, one: Subscription) -> Subscription:
+        number = max((*self.subscriptions, 4_577_999)) + 1
+        made = replace(one, id=number, created_ms=self._clock.now_ms())
+        self.subscriptions[number] = made
+        self._index()
+        return made
+
+    def switch(self, one: Subscription, *, active: bool) -> Subscription:
+        self.subscriptions[one.id] = replace(one, active=active)
+        self._index()
+        return self.subscriptions[one.id]
+
+    def unsubscribe(self, one: Subscription) -> None:
+        del self.subscriptions[one.id]
+        self._index()
 
     # -- what happened
 
@@ -151,7 +180,7 @@ class WebhookSender:
             "eventId": self._dice.randrange(1, 2**31),
             "subscriptionId": one.id,
             "portalId": self._portal,
-            "appId": self._app,
+            "appId": self.app_id,
             "occurredAt": event.at_ms,
             "subscriptionType": one.type,
             "attemptNumber": 0,

@@ -8,9 +8,12 @@ from typing import Any, Final
 from syncd.model.change import Lane
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import Finding, OutOfBudgetError, Severity, VendorError
+from syncd.systems.hubspot.hooks import Hooks
+from syncd.systems.hubspot.journal_check import JournalChecker
 from syncd.systems.hubspot.objects import listed
 from syncd.systems.hubspot.pipelines import Pipelines, resolve, wanted
 from syncd.systems.hubspot.provision import Need, needs_of, trouble
+from syncd.systems.hubspot.rights import Rights
 from syncd.systems.hubspot.sdk import FIRST_PAGE, PROPERTIES, Sdk
 from syncd.systems.hubspot.settings import Paths, Settings
 from syncd.systems.hubspot.vitals import Vitals
@@ -21,7 +24,13 @@ SKEW_ERROR_SECONDS: Final = 240.0
 
 
 class Checker:
-    def __init__(self, settings: Settings, sdk: Sdk, paths: Paths, pipelines: Pipelines, vitals: Vitals) -> None:
+    def __init__(
+        self, settings: Settings, sdk: Sdk, paths: Paths, pipelines: Pipelines, vitals: Vitals, rights: Rights,
+        hooks: Hooks, journal: JournalChecker,
+    ) -> None:  # fmt: skip
+        self._rights = rights
+        self._hooks = hooks
+        self._journal = journal
         self._settings = settings
         self._sdk = sdk
         self._paths = paths
@@ -34,7 +43,10 @@ class Checker:
             account = await self._sdk.get(self._paths.account(), Lane.OPERATOR)
             findings.append(self._account(account))
             findings += self._clock()
-            findings += self._credential(mappings)
+            findings += await self._rights.run(mappings)
+            findings += self._webhooks(mappings)
+            findings += await self._hooks.run(mappings)
+            findings += await self._journal.check(mappings)
             for mapping in mappings:
                 findings += await self._mapping(mapping)
         except VendorError as error:
@@ -73,9 +85,8 @@ class Checker:
         )
         return [self._finding(severity, "clock-skew", "clock", message, "synchronise the clock")]
 
-    def _credential(self, mappings: Sequence[ObjectMapping]) -> list[Finding]:
-        kind = "an OAuth app" if self._settings.oauth else "a fixed token (service key, private app or project app)"
-        findings = [self._finding(Severity.OK, "credential", "credential", f"signed in with {kind}")]
+    def _webhooks(self, mappings: Sequence[ObjectMapping]) -> list[Finding]:
+        findings: list[Finding] = []
         hooked = [mapping.name for mapping in mappings if mapping.capture.webhook]
         if hooked and not self._settings.webhook_secrets:
             message = f"webhooks are asked for by {', '.join(hooked)}, but the app's client secret is not known"

@@ -130,6 +130,18 @@ class Paths:
     def token(self) -> str:
         return f"/oauth/{self.version}/token" if self._dated else "/oauth/v3/token"
 
+    def introspect(self) -> str:
+        return f"{self.token()}/introspect"
+
+    def private_token(self) -> str:
+        """Where a private app's token tells what it is; there is no dated path."""
+        return "/oauth/v2/private-apps/get/access-token-info"
+
+    def hooks(self, app_id: int, tail: str) -> str:
+        """Webhook subscriptions and settings of an app; the prefix changed with version 2026-09."""
+        stem = "webhooks" if not self._dated or self.version < "2026-09" else "app-webhooks"
+        return f"/{stem}/{self.version}/{app_id}/{tail}"
+
     def account(self) -> str:
         return f"/account-info/{self.version}/details"
 

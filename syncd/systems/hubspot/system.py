@@ -36,9 +36,11 @@ from syncd.systems.hubspot.channels import tells
 from syncd.systems.hubspot.check import Checker
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.graphql import GraphQL
+from syncd.systems.hubspot.hooks import Hooks
 from syncd.systems.hubspot.imports import Imports
 from syncd.systems.hubspot.imports_plan import importable
 from syncd.systems.hubspot.journal import Journal
+from syncd.systems.hubspot.journal_check import JournalChecker
 from syncd.systems.hubspot.journal_pages import Files, Pages, app_client
 from syncd.systems.hubspot.journal_subscriptions import Subscriptions
 from syncd.systems.hubspot.merging import Merger
@@ -48,6 +50,7 @@ from syncd.systems.hubspot.portal import Portal
 from syncd.systems.hubspot.provision import Provisioner
 from syncd.systems.hubspot.read import Reader
 from syncd.systems.hubspot.relations import Relations
+from syncd.systems.hubspot.rights import Rights
 from syncd.systems.hubspot.sdk import Sdk
 from syncd.systems.hubspot.settings import BATCH, BULK, Paths, Settings
 from syncd.systems.hubspot.vitals import Vitals
@@ -100,14 +103,19 @@ class HubSpot:
             settings.connection, self._client, self._sdk, paths, self._reader, jobs or NoJobBook(), world, vitals
         )
         self._writer = Writer(self._client, paths, pipelines, self._imports)
-        self._checker = Checker(settings, self._sdk, paths, pipelines, vitals)
         self._provisioner = Provisioner(settings.connection, self._sdk, pipelines)
         self._webhooks = HubSpotWebhooks(settings, world, vitals)
         self._app = app_client(settings, payer, world, vitals, paths, transport)
         self._files = Files(settings, transport)
+        subscriptions, portal = Subscriptions(self._app, paths), Portal(settings, self._sdk, paths)
         self._journal = Journal(
-            settings.connection, Pages(self._app, self._files, paths, world), Subscriptions(self._app, paths),
-            Portal(settings, self._sdk, paths), self._capture, self._reader, world, vitals,
+            settings.connection, Pages(self._app, self._files, paths, world), subscriptions, portal, self._capture,
+            self._reader, world, vitals,
+        )  # fmt: skip
+        self._asked = JournalChecker(settings, subscriptions, portal)
+        self._checker = Checker(
+            settings, self._sdk, paths, pipelines, vitals, Rights(settings, self._client, auth, paths),
+            Hooks(settings, self._client, paths), self._asked,
         )  # fmt: skip
 
     @property
@@ -146,7 +154,8 @@ class HubSpot:
         return await self._checker.run(mappings)
 
     async def provision(self, mappings: Sequence[ObjectMapping], *, apply: bool) -> Sequence[Finding]:
-        return await self._provisioner.run(mappings, Lane.OPERATOR, apply=apply)
+        findings = await self._provisioner.run(mappings, Lane.OPERATOR, apply=apply)
+        return [*findings, *await self._asked.provision(mappings, apply=apply)]
 
     async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
         with _told():

@@ -43,6 +43,8 @@ class Portal:
             return reply(
                 200, {"portalId": 77, "accountType": "STANDARD", "timeZone": "Europe/Berlin", "companyCurrency": "EUR"}
             )
+        if parts[0] == "oauth":
+            return reply(404, {"category": "OBJECT_NOT_FOUND", "message": "no private app has this token"})
         if parts[1] == "objects" or parts[2] == "objects":
             return self.objects(asked, parts)
         if not self.scopes and asked.path.endswith("/deals"):
