@@ -4,8 +4,10 @@ and addresses between them."""
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
+import random
 import signal
 import socket
 import sys
@@ -170,7 +172,7 @@ class Stage:
     # --- the configuration ---------------------------------------------------------------------------------------
 
     def _write_config(self) -> None:
-        intake_port, ops_port = _free_port(), _free_port()
+        intake_port, ops_port = free_port(), free_port()
         self.intake_url = f"http://127.0.0.1:{intake_port}"
         files = []
         secrets = self.folder / "secrets"
@@ -239,7 +241,15 @@ class Stage:
         return " | ".join(lines)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port: int = one.getsockname()[1]
-        return port
+def free_port() -> int:
+    """A port of loopback that nobody listens on, below those that the system gives to outgoing connections: one of them
+    could take it before it is listened on."""
+    dice = random.SystemRandom()
+    while True:
+        try:
+            with socket.create_server(("127.0.0.1", dice.randrange(15_000, 32_000))) as one:
+                port: int = one.getsockname()[1]
+                return port
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise

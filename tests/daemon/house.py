@@ -7,7 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.scenarios.town import CONFIG, SECRETS, clean_environment, free_port
+from syncd.demo.stage import free_port
+from tests.scenarios.town import CONFIG, SECRETS, clean_environment
 
 
 @dataclass

@@ -15,12 +15,13 @@ import pytest_asyncio
 from syncd.cli import main as syncd
 from syncd.demo.operator import Desk
 from syncd.demo.shop import ShopApi
+from syncd.demo.stage import free_port
 from syncd.sandbox.commercetools.account import CommercetoolsSandbox
 from syncd.sandbox.salesforce import SalesforceSandbox
 from syncd.sandbox.salesforce.org import Profile
 from syncd.sandbox.salesforce.simulator import CLIENT_ID, CLIENT_SECRET
 from syncd.sandbox.server import Sandbox
-from tests.scenarios.town import Syncd, free_port
+from tests.scenarios.town import Syncd
 from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

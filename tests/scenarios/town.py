@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from typing import Any
 from syncd.cli import main as syncd
 from syncd.demo.operator import Desk
 from syncd.demo.shop import Outbox, ShopApi
+from syncd.demo.stage import free_port
 from syncd.intake.signature import symmetric_key
 from syncd.sandbox.commercetools.account import CommercetoolsSandbox
 from syncd.sandbox.hubspot.simulator import HubspotSandbox
@@ -81,12 +81,6 @@ object = "{object}"
 capture = {{ poll = "{poll}", overlap = "2s", hydrate = {hydrate}{webhook} }}
 """
 OBJECTS = {"shop": ("customers", "carts", "orders"), "crm": ("contacts", "deals")}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port: int = one.getsockname()[1]
-        return port
 
 
 @dataclass
