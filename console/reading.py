@@ -10,7 +10,7 @@ from console.client import Client
 from console.envelope import Answer, as_text, table
 from console.sanitise import clean
 from console.times import age, at_moment, duration, plural, rate, short_count
-from console.values import as_json, shown
+from console.values import as_json, gap_words, shown
 from syncd.control import messages as m
 
 
@@ -25,6 +25,7 @@ async def status(client: Client) -> Answer:
         f"throughput  {rate(now.throughput_per_second)}/s",
         f"failures    {now.counters.dead_letters_open:,} open",
         *(f"connection  {x.name} {x.state}{f': {x.reason}' if x.reason else ''}" for x in now.connections),
+        *(f"gap         {x.mapping}: {gap_words(x)}" for x in now.gaps),
         *(f"note        {note}" for note in now.notes),
     ]
     return Answer(f"{now.state}, {depth:,} waiting, {now.counters.dead_letters_open:,} failures open", now, lines)
@@ -192,7 +193,7 @@ async def runs(client: Client) -> Answer:
             at_moment(x.last_started_at),
             x.seen,
             x.staged,
-            x.error,
+            gap_words(x.gap) if x.gap else x.error,
         )
         for x in found.runs
     ]

@@ -10,6 +10,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from console.sanitise import LONGEST
+from console.times import at_moment
+from syncd.control.messages import GapLine
 
 EMPTY = "(empty)"
 UNKNOWN = "—"
@@ -177,3 +179,9 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "instant": _instant,
     "items": _items,
 }
+
+
+def gap_words(gap: GapLine) -> str:
+    """What a gap is and that it is being mended, in one line."""
+    since = at_moment(gap.from_at) if gap.from_at else "the beginning"
+    return f"gap {since} to {at_moment(gap.until_at)}, re-reading ({gap.reason})"

@@ -17,6 +17,7 @@ from console.feed import follow
 from console.screens.live import LiveScreen
 from console.text import Ink, Part, line, lines, said
 from console.times import age, count, duration, plural, rate, short_count
+from console.values import gap_words
 from console.widgets.event_text import event_row
 from console.widgets.flowing import Flowing
 from console.widgets.meter import bar_of, budget_rows
@@ -48,6 +49,9 @@ Intake: from the request of the shop to its acknowledgement.
 Budgets: full blocks are calls of syncd, shaded ones those of others; a bar in the scale marks where a less
 urgent lane must stop. "Runs out in" is the forecast at the present burn.
 
+A gap is a span of which a vendor's stream could not tell every change. It stands below the first line until
+that span has been read again.
+
 Enter on a cause opens its failures. Tab goes from table to table; P on a connection pauses what is written
 to it."""
 
@@ -72,6 +76,7 @@ class OverviewScreen(LiveScreen):
 
     def body(self) -> ComposeResult:
         yield Strip(id="road")
+        yield Strip(id="gaps")
         with Horizontal(id="tiles"):
             yield Tile("Work waiting", id="tile-queue")
             yield Tile("Latency", id="tile-latency")
@@ -93,6 +98,7 @@ class OverviewScreen(LiveScreen):
 
     def paint(self, status: Status) -> None:
         self._paint_road(status)
+        self._paint_gaps(status)
         self._paint_tiles(status)
         self.query_one("#queue", KeyedTable).show(self._queue_rows(status.queue))
         self.query_one("#connections", KeyedTable).show([self._connection_row(one) for one in status.connections])
@@ -126,6 +132,13 @@ class OverviewScreen(LiveScreen):
         if wide:
             parts += [(f"   {note}", "warn") for note in status.notes]
         self.query_one("#road", Strip).paint(line(*parts))
+
+    def _paint_gaps(self, status: Status) -> None:
+        strip = self.query_one("#gaps", Strip)
+        strip.display = bool(status.gaps)
+        sign = self.home.glyphs.bad
+        rows = [line((f" {sign} {one.mapping} ", "bad"), (gap_words(one), "warn")) for one in status.gaps]
+        strip.paint(lines(rows))
 
     def _paint_tiles(self, status: Status) -> None:
         series: dict[str, Series] = {one.name: one for one in status.series}

@@ -233,6 +233,9 @@ class Control:
             )
             for run, next_at in self._captor.runs()
         ]  # fmt: skip
+        lines += await self._database.read(
+            partial(queries.stream_lines, flows=self._flows, now=now, paused=self._health.is_paused)
+        )
         return _reply(m.Runs(at=now, runs=lines))
 
     # --- commands ----------------------------------------------------------------------------------------------

@@ -74,5 +74,8 @@ class Exposition:
         for run, _next_at in self._captor.runs():
             if run.last_ended_at:
                 metrics.cursor_age.labels(f"{run.kind}:{run.mapping}").set((now - run.last_ended_at) / 1000)
+        metrics.gap_seconds.clear()
+        for gap in status.gaps:
+            metrics.gap_seconds.labels(gap.mapping).set((now - gap.stated_at) / 1000)
         metrics.wal_bytes.set(self._database.wal_bytes())
         return metrics.text()

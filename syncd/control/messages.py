@@ -110,6 +110,17 @@ class HydrationLine(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int
 
 
+class GapLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A span of which a stream could not tell every change; it is being read again until it is gone from here."""
+
+    mapping: str
+    from_at: int
+    """0: from the beginning."""
+    until_at: int
+    reason: str
+    stated_at: int
+
+
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
     """Since the state file was made; they survive restarts."""
 
@@ -151,6 +162,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     failures: list[FailureGroup]
     """The five largest open groups."""
     hydrations: list[HydrationLine] = []
+    gaps: list[GapLine] = []
+    """Open ones."""
 
 
 class TailLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -448,7 +461,7 @@ class RunLine(msgspec.Struct, frozen=True, kw_only=True):
     """One capture: its schedule and its last run."""
 
     mapping: str
-    kind: Literal["poll", "hydrate", "clock"]
+    kind: Literal["poll", "hydrate", "stream", "clock"]
     every_seconds: float | None
     state: Literal["idle", "running", "paused", "failed"]
     last_started_at: int = 0
@@ -458,6 +471,7 @@ class RunLine(msgspec.Struct, frozen=True, kw_only=True):
     staged: int = 0
     error: str = ""
     cursor_age_seconds: float | None = None
+    gap: GapLine | None = None
 
 
 class Runs(msgspec.Struct, frozen=True, kw_only=True):

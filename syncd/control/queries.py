@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from syncd.control import messages as m
 from syncd.engine.flows import Flows
+from syncd.engine.stream import streamed
 from syncd.model.change import Lane
 from syncd.model.diff import Diff, compare, written_fields
 from syncd.model.record import Link, Record
 from syncd.model.value import ABSENT, Value
-from syncd.store import changes, letters, links, records, views
+from syncd.store import books, changes, gaps, letters, links, records, views
 from syncd.store.database import Tx
 from syncd.store.letters import DeadLetter
 
@@ -45,6 +46,34 @@ def queue_lines(tx: Tx, now: int) -> list[m.QueueLine]:
         )
         for connection, object_, state, lane, depth, oldest in views.open_deliveries(tx)
     ]  # fmt: skip
+    return lines
+
+
+def gap_lines(tx: Tx) -> list[m.GapLine]:
+    return [
+        m.GapLine(
+            mapping=f"{one.connection}.{one.object}", from_at=one.from_at, until_at=one.until_at, reason=one.reason,
+            stated_at=one.stated_at,
+        )
+        for one in gaps.open_gaps(tx)
+    ]  # fmt: skip
+
+
+def stream_lines(tx: Tx, flows: Flows, now: int, paused: Callable[[str], bool]) -> list[m.RunLine]:
+    """Streams as runs that go on for ever, each with the gap that is open."""
+    open_ = {one.mapping: one for one in gap_lines(tx)}
+    lines = []
+    for mapping in streamed(flows):
+        cursor = books.cursor(tx, mapping.connection, mapping.object, "stream")
+        lines.append(
+            m.RunLine(
+                mapping=mapping.name, kind="stream", every_seconds=None,
+                state="paused" if paused(mapping.name) else "running" if cursor else "idle",
+                last_ended_at=cursor.updated_at if cursor else 0, seen=cursor.seen if cursor else 0,
+                staged=cursor.seen if cursor else 0, gap=open_.get(mapping.name),
+                cursor_age_seconds=(now - cursor.updated_at) / 1000 if cursor else None,
+            )
+        )  # fmt: skip
     return lines
 
 

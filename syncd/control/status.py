@@ -44,6 +44,7 @@ class _Books:
     failures: m.FailureGroups
     conflicts: int
     series: list[m.Series]
+    gaps: list[m.GapLine]
 
 
 class StatusBoard:
@@ -98,7 +99,7 @@ class StatusBoard:
         return m.Status(
             at=now, version=standing.version, instance=standing.instance, started_at=standing.started_at,
             state=self._state,  # type: ignore[arg-type]
-            notes=[*standing.notes, *([self._database.trouble] if self._database.trouble else [])],
+            notes=[*standing.notes, *self._troubles()],
             counters=m.Counters(
                 acknowledged=counters.get("acknowledged", 0), staged=counters.get("staged", 0),
                 duplicates=counters.get("duplicates", 0), folded=counters.get("folded", 0),
@@ -111,8 +112,12 @@ class StatusBoard:
             delivery_latency=_percentiles(self._metrics.delivery_latency()),
             throughput_per_second=self._metrics.throughput(10.0), queue=found.queue,
             connections=self._connections(), windows=self._windows(), series=found.series,
-            failures=found.failures.groups[:5], hydrations=self._hydrations(),
+            failures=found.failures.groups[:5], hydrations=self._hydrations(), gaps=found.gaps,
         )  # fmt: skip
+
+    def _troubles(self) -> list[str]:
+        silent = [f"{name}: polls find changes that no webhook or stream tells" for name in sorted(self._captor.silent)]
+        return [*silent, *([self._database.trouble] if self._database.trouble else [])]
 
     def _connections(self) -> list[m.ConnectionLine]:
         lines = []
@@ -145,7 +150,7 @@ def _percentiles(measured: Percentiles) -> m.Percentiles:
 def _read(tx: Tx, now: int) -> _Books:
     return _Books(
         books.counters(tx), queries.queue_lines(tx, now), queries.failure_groups(tx, now, limit=5),
-        views.open_conflicts(tx), [_series(tx, name, now) for name in SERIES],
+        views.open_conflicts(tx), [_series(tx, name, now) for name in SERIES], queries.gap_lines(tx),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from syncd.model.change import Change, ChangeKind, Channel, Lane
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.runtime.metrics import Metrics
-from syncd.store import books, changes
+from syncd.store import books, changes, gaps
 from syncd.store.changes import StageResult
 from syncd.store.database import Database, Tx
 from syncd.systems.contract import Page, Snapshot, VendorError
@@ -28,6 +28,12 @@ Job: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 BACKLOG_LIMIT: Final = 20_000
 """A hydration pauses while this much waits to be folded."""
+
+
+SILENT_CHANGES: Final = 10
+SILENT_SECONDS: Final = 300.0
+"""So many changes, found by polls over so long a time without a word of the vendor's, mean that its webhook or stream
+is silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,8 @@ class Captor:
         self._runs: dict[tuple[str, str], Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._died: asyncio.Future[None] | None = None
+        self.silent: dict[str, int] = {}
+        """Mappings of which polls find changes that no webhook or stream tells, and since when."""
 
     async def start(self) -> None:
         if self._scheduler is not None:
@@ -177,6 +185,7 @@ class Captor:
             run = self._progress(run, page, result)
             text, more = page.cursor, page.more
         self._end(run)
+        await self._listen(mapping)
 
     async def _hydrate(self, mapping: ObjectMapping, *, again: bool) -> None:
         system = self._flows.systems[mapping.connection]
@@ -204,6 +213,21 @@ class Captor:
             text, more = page.cursor, page.more
         self._end(run)
         self._signals.tell("hydration.done", connection=mapping.connection, object=mapping.object, seen=run.seen)
+
+    async def _listen(self, mapping: ObjectMapping) -> None:
+        """A webhook or a stream that has gone silent is noticed by what polls find meanwhile."""
+        if not (mapping.capture.webhook or mapping.capture.stream):
+            return
+        place = {"connection": mapping.connection, "object": mapping.object}
+        found, since = await self._database.read(partial(gaps.unheard, connection=mapping.connection,
+                                                         object_=mapping.object))  # fmt: skip
+        age = (self._world.clock.now_ms() - since) / 1000
+        if found >= SILENT_CHANGES and age >= SILENT_SECONDS:
+            if mapping.name not in self.silent:
+                self._signals.tell("capture.silent", level="warning", **place, found=found, seconds=round(age))
+            self.silent[mapping.name] = since
+        elif self.silent.pop(mapping.name, None) is not None:
+            self._signals.tell("capture.heard", **place)
 
     async def _room(self) -> None:
         """Wait while much is staged already."""

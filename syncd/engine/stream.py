@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -23,7 +24,7 @@ from syncd.model.mapping import ObjectMapping
 from syncd.model.value import instant_from_ms
 from syncd.runtime.clock import World
 from syncd.runtime.metrics import Metrics
-from syncd.store import books, changes
+from syncd.store import books, changes, gaps
 from syncd.store.changes import StageResult
 from syncd.store.database import Database, Tx
 from syncd.systems.contract import Batch, OutOfBudgetError, StreamingSystem, VendorError
@@ -108,22 +109,22 @@ class Streamer(Worker):
         mapping = self._mapping
         now = self._world.clock.now_ms()
         found = [*batch.changes, *(change_of(mapping, one, Channel.STREAM, Lane.LIVE, now) for one in batch.snapshots)]
-        result = await self._database.write(partial(_stage, mapping=mapping, batch=batch, found=found, now=now))
+        result, told = await self._database.write(partial(_stage, mapping=mapping, batch=batch, found=found, now=now))
         self._health.succeeded(mapping.connection)
         self._metrics.captured(mapping.connection, Channel.STREAM, result.staged)
         if result.staged:
             self._signals.ring_staged()
-        self._announce(batch)
+        self._announce(batch, told)
 
-    def _announce(self, batch: Batch) -> None:
+    def _announce(self, batch: Batch, told: _Told) -> None:
         place = {"connection": self._mapping.connection, "object": self._mapping.object}
-        if batch.gap is not None:
+        if batch.gap is not None and told.gap:
             gap = batch.gap
             self._signals.tell(
                 "stream.gap", level="warning", **place, since=instant_from_ms(gap.from_at),
                 until=instant_from_ms(gap.until_at), reason=gap.reason,
             )  # fmt: skip
-        if batch.mended:
+        if told.mended:
             self._signals.tell("stream.mended", **place)
         if batch.notice:
             self._signals.tell("stream.notice", level="warning", **place, notice=batch.notice)
@@ -170,8 +171,20 @@ async def _one(stream: AsyncIterator[Batch]) -> Batch | None:
     return None
 
 
-def _stage(tx: Tx, mapping: ObjectMapping, batch: Batch, found: list[Change], now: int) -> StageResult:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What of a batch is news: a gap is stated once, also by the stream that takes up its repair after a restart."""
+
+    gap: bool
+    mended: bool
+
+
+def _stage(tx: Tx, mapping: ObjectMapping, batch: Batch, found: list[Change], now: int) -> tuple[StageResult, _Told]:
     result = changes.stage(tx, found)
+    place = (mapping.connection, mapping.object)
+    gap = batch.gap
+    stated = gap is not None and gaps.state(tx, *place, gap.from_at, gap.until_at, gap.reason, now)
+    mended = batch.mended and gaps.mended(tx, *place)
     books.save_cursor(tx, mapping.connection, mapping.object, "stream", batch.cursor, now, seen=len(found))
     books.count(tx, {"staged": result.staged, "duplicates": result.duplicates})
-    return result
+    return result, _Told(stated, mended)

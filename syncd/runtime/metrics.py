@@ -128,6 +128,10 @@ class Metrics:
         self.cursor_age = Gauge(
             "syncd_cursor_age_seconds", "Since a capture last ended well.", ["stream"], registry=registry
         )
+        self.gap_seconds = Gauge(
+            "syncd_gap_seconds", "Since a gap of a stream was stated that is not mended yet.", ["stream"],
+            registry=registry,
+        )  # fmt: skip
         self.wal_bytes = Gauge("syncd_wal_bytes", "Size of the state file's WAL.", registry=registry)
         self._captured = Counter(
             "syncd_captured_changes", "Changes that polls and hydrations staged.", ["connection", "channel"],

@@ -213,6 +213,17 @@ CREATE TABLE cursors (
     PRIMARY KEY (connection, object, kind)
 ) STRICT, WITHOUT ROWID;
 
+-- Spans of which a stream could not tell every change, until they have been read again.
+CREATE TABLE gaps (
+    connection TEXT NOT NULL,
+    object TEXT NOT NULL,
+    from_at INTEGER NOT NULL,
+    until_at INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    stated_at INTEGER NOT NULL,
+    PRIMARY KEY (connection, object)
+) STRICT, WITHOUT ROWID;
+
 -- What an operator paused: a connection, or a mapping as connection.object.
 CREATE TABLE pauses (
     target TEXT PRIMARY KEY,

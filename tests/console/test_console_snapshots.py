@@ -2,13 +2,36 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from console_daemon import FakeDaemon
+from console_samples import AT
 from textual.pilot import Pilot
 
 from console.app import ConsoleApp
 from console.client import Client
 from console.glyphs import UNICODE
+from console.widgets.panel import Strip
+from syncd.control import messages as m
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+def test_a_gap_stands_in_the_overview(snap_compare, daemon: FakeDaemon, size: tuple[int, int]) -> None:
+    gap = m.GapLine(
+        mapping="crm.Contact", from_at=AT - 345_600_000, until_at=AT - 7_200_000, reason="position-lost",
+        stated_at=AT - 60_000,
+    )  # fmt: skip
+    daemon.world.status = msgspec.structs.replace(daemon.world.snapshot("one"), gaps=[gap])
+    app = ConsoleApp(Client(daemon.socket), who="jo", glyphs=UNICODE, clock=lambda: 1000.0)
+
+    async def settle(pilot: Pilot[None]) -> None:
+        async with asyncio.timeout(10):
+            while not pilot.app.screen.picture_ready():  # type: ignore[attr-defined]
+                await pilot.pause(0.02)
+        await pilot.pause(0.3)
+        assert "re-reading" in str(pilot.app.screen.query_one("#gaps", Strip).render())
+
+    assert snap_compare(app, terminal_size=size, run_before=settle)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])

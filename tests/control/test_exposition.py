@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from dataclasses import replace
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from syncd.control.socket import OpsServer
+from syncd.engine.capture import SILENT_CHANGES, SILENT_SECONDS
 from syncd.intake.ops import ops_app
-from syncd.store import books
+from syncd.model.mapping import Capture
+from syncd.store import books, gaps
 from tests.control.office import Office
 from tests.engine.test_engine import customer
 
@@ -38,6 +41,37 @@ async def test_the_metrics_parse_and_tell_what_the_status_tells(office: Office) 
     assert told["syncd_api_quota_remaining"] == {("crm", "ten_seconds"): 178}
     assert told["syncd_deliveries_total"][("contacts", "delivered", "crm")] == 2
     assert told["syncd_wal_bytes"][()] > 0
+
+
+async def test_a_gap_is_told_until_it_is_mended(office: Office) -> None:
+    now = office.rig.clock.now_ms()
+    await office.rig.database.write(lambda tx: gaps.state(tx, "crm", "contacts", 0, now, "position-lost", now - 5000))
+    (told,) = (await office.status()).gaps
+    assert (told.mapping, told.reason, told.until_at) == ("crm.contacts", "position-lost", now)
+    assert (await figures(office))["syncd_gap_seconds"] == {("crm.contacts",): 5}
+    await office.rig.database.write(lambda tx: gaps.mended(tx, "crm", "contacts"))
+    assert (await office.status()).gaps == []
+    assert "syncd_gap_seconds" not in await figures(office)
+
+
+async def test_a_webhook_that_fell_silent_is_noticed_by_what_polls_find(office: Office) -> None:
+    rig, captor = office.rig, office.captor
+    contacts = rig.flows.mapping("crm", "contacts")
+    assert contacts is not None
+    heard = replace(contacts, capture=Capture(poll_seconds=60.0, webhook=True))
+    await rig.hint(rig.crm, "contacts", "x0")
+    for number in range(SILENT_CHANGES):
+        await rig.tell(rig.crm, "contacts", f"x{number}", email=f"x{number}@example.com")
+    await rig.clock.advance(SILENT_SECONDS - 1)
+    await captor._listen(heard)
+    assert captor.silent == {}
+    await rig.clock.advance(1)
+    await captor._listen(heard)
+    assert "crm.contacts: polls find changes that no webhook or stream tells" in (await office.status()).notes
+    await rig.hint(rig.crm, "contacts", "x1")
+    await captor._listen(heard)
+    assert captor.silent == {}
+    assert [one.event for one in rig.signals.recent(2)] == ["capture.silent", "capture.heard"]
 
 
 async def test_every_cause_is_counted_however_many_there_are(office: Office) -> None:

@@ -18,7 +18,7 @@ from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import Capture, ObjectMapping
 from syncd.runtime.clock import SystemClock, World
 from syncd.runtime.metrics import Metrics
-from syncd.store import books, changes
+from syncd.store import books, changes, gaps
 from syncd.systems.contract import Abilities, Batch, Capabilities, Gap, Snapshot, VendorError, Verdict, Write
 from tests.engine.memory import MemorySystem
 from tests.engine.rig import Rig
@@ -150,6 +150,21 @@ async def test_a_gap_is_stated_and_what_mends_it_is_staged(stage: Stage) -> None
     assert told.keys() == {ChangeKind.STATE, ChangeKind.DELETED, ChangeKind.MERGED}
     assert told[ChangeKind.MERGED].payload == {"into": "c7", "from": ["c9"]}
     assert {one.channel for one in told.values()} == {Channel.STREAM}
+
+
+async def test_a_gap_stands_until_it_is_mended_whatever_restarts_lie_between(stage: Stage) -> None:
+    gap = Gap(("contacts",), 60_000, 120_000, "position-lost")
+    await stage.run([Batch((), "p1", gap=gap)])
+    await stage.run([Batch((), "p1", gap=gap), Batch((), "p2", snapshots=[Snapshot("contacts", "c7", {}, "", 70_000)])])
+    (open_,) = await stage.rig.database.read(gaps.open_gaps)
+    assert (open_.connection, open_.object, open_.from_at, open_.until_at) == ("crm", "contacts", 60_000, 120_000)
+    assert len(stage.news("stream.gap")) == 1, "the same gap is no news after a restart"
+    await stage.run([Batch((), "p2", gap=Gap(("contacts",), 90_000, 150_000, "overflow"))])
+    (open_,) = await stage.rig.database.read(gaps.open_gaps)
+    assert (open_.from_at, open_.until_at, open_.reason) == (60_000, 150_000, "overflow")
+    await stage.run([Batch((), "p3", mended=True)])
+    assert await stage.rig.database.read(gaps.open_gaps) == []
+    assert len(stage.news("stream.mended")) == 1
 
 
 async def test_what_an_operator_should_know_is_told(stage: Stage) -> None:
