@@ -11,7 +11,8 @@
         actions.py forms drafts and update actions (pure) by tables.py: path -> way (ways.py, lists.py, units.py)
       check.py     the doctor; provision.py makes custom types; fields.py knows field definitions (pure)
     client.py      signed-in requests; auth.py the token; query.py pages and predicates
-    errors.py      every error to a failure (pure tables); resources.py what mappings may name (pure); values.py
+    errors.py      every error to a failure (pure; codes.py the table)
+    resources.py   what mappings may name (pure); values.py what their JSON holds (pure)
     events.py      what the shop tells by events (pure; needs no HTTP client)
 
 Nothing is imported here, so that the HTTP client is loaded on first use only.

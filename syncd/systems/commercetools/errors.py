@@ -22,8 +22,8 @@ from typing import Any, Final
 import orjson
 
 from syncd.model.failure import Failure, Remedy
+from syncd.systems.commercetools.codes import CODES, DOUBT
 
-DOUBT: Final = "doubt"
 REPLY_CHARACTERS: Final = 4096
 LONGEST_WAIT_SECONDS: Final = 3600.0
 LOCK_SECONDS: Final = 0.3
@@ -50,64 +50,6 @@ class Doing(Enum):
     def addresses_one(self) -> bool:
         return self in (Doing.READ_ONE, Doing.CHANGE)
 
-
-CODES: Final[Mapping[str, Remedy | str]] = {
-    # The input is wrong, and stays wrong until somebody mends it.
-    "InvalidInput": Remedy.ASK,
-    "InvalidOperation": Remedy.ASK,
-    "InvalidJsonInput": Remedy.ASK,
-    "InvalidField": Remedy.ASK,
-    "InvalidFieldUpdate": Remedy.ASK,
-    "InvalidTransition": Remedy.ASK,
-    "RequiredField": Remedy.ASK,
-    "ReferencedResourceNotFound": Remedy.ASK,
-    "ReferenceExists": Remedy.ASK,
-    "MaxResourceLimitExceeded": Remedy.ASK,
-    "ResourceSizeLimitExceeded": Remedy.ASK,
-    "ResourceCreation": Remedy.ASK,
-    "ResourceUpdate": Remedy.ASK,
-    "ResourceDeletion": Remedy.ASK,
-    "ExtensionUpdateActionsFailed": Remedy.ASK,
-    "ExtensionPredicateEvaluationFailed": Remedy.ASK,
-    "AssociateMissingPermission": Remedy.ASK,
-    "SearchNotReady": Remedy.ASK,
-    # Another price of the same scope, for an overlapping time: to link to it would move somebody else's price.
-    "OverlappingStandalonePriceValidity": Remedy.ASK,
-    # It exists already. The writer looks the holder up and falls back to ASK.
-    "DuplicateField": Remedy.LINK,
-    "DuplicateFieldWithConflictingResource": Remedy.LINK,
-    "DuplicateStandalonePriceScope": Remedy.LINK,
-    # Somebody else was at it at the same moment.
-    "LockedField": Remedy.RETRY,
-    "ExactLockConflict": Remedy.RETRY,
-    "ValidityLockConflict": Remedy.RETRY,
-    "Contention": Remedy.RETRY,
-    "PendingOperation": Remedy.RETRY,
-    "ConcurrentModification": Remedy.REREAD,
-    "ResourceNotFound": Remedy.GONE,
-    # Too much at once.
-    "ContentTooLarge": Remedy.SPLIT,
-    "QueryComplexityLimitExceeded": Remedy.SPLIT,
-    "QueryTimedOut": Remedy.RETRY,
-    "TooManyRequests": Remedy.WAIT,
-    # The platform is in trouble. Extensions run before anything is stored, so theirs leave no doubt.
-    "OverCapacity": Remedy.RETRY,
-    "ExtensionBadResponse": Remedy.RETRY,
-    "ExtensionNoResponse": Remedy.RETRY,
-    "General": DOUBT,
-    "Generic": DOUBT,
-    "BadGateway": DOUBT,
-    # Credentials and rights.
-    "invalid_token": Remedy.REFRESH,
-    "insufficient_scope": Remedy.STOP,
-    "invalid_scope": Remedy.STOP,
-    "access_denied": Remedy.STOP,
-    "invalid_client": Remedy.STOP,
-    "invalid_grant": Remedy.STOP,
-    "invalid_request": Remedy.STOP,
-    "unauthorized_client": Remedy.STOP,
-    "unsupported_grant_type": Remedy.STOP,
-}
 
 _LOCKS: Final = frozenset({"LockedField", "ExactLockConflict", "ValidityLockConflict", "Contention"})
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import orjson
 import pytest
 from hypothesis import given
@@ -11,53 +9,15 @@ from hypothesis import strategies as st
 
 from syncd.model.failure import Failure, Remedy
 from syncd.systems.commercetools.errors import (
-    CODES,
     Doing,
     from_reply,
     retry_after,
 )
 
-# Every code that the vendor's pages name for the HTTP, auth, GraphQL and import APIs.
-VENDOR_CODES = """
-    InvalidInput InvalidOperation InvalidJsonInput InvalidField RequiredField DuplicateField
-    DuplicateFieldWithConflictingResource ReferencedResourceNotFound ReferenceExists LockedField ExactLockConflict
-    ValidityLockConflict QueryTimedOut MaxResourceLimitExceeded ResourceSizeLimitExceeded
-    ExtensionUpdateActionsFailed ExtensionPredicateEvaluationFailed invalid_token insufficient_scope ResourceNotFound
-    ConcurrentModification SearchNotReady ContentTooLarge General BadGateway ExtensionBadResponse OverCapacity
-    PendingOperation ExtensionNoResponse AssociateMissingPermission QueryComplexityLimitExceeded invalid_client
-    invalid_scope access_denied Contention Generic InvalidFieldUpdate InvalidTransition ResourceCreation
-    ResourceUpdate ResourceDeletion DuplicateStandalonePriceScope OverlappingStandalonePriceValidity TooManyRequests
-"""
-
 
 def failure(status: int, code: str, doing: Doing = Doing.CHANGE, **members: object) -> Failure:
     body = {"statusCode": status, "message": "no", "errors": [{"code": code, "message": "no", **members}]}
     return from_reply(status, {}, orjson.dumps(body), doing)
-
-
-def test_every_code_of_the_vendor_is_classified() -> None:
-    assert set(re.findall(r"\w+", VENDOR_CODES)) <= set(CODES)
-
-
-@pytest.mark.parametrize(
-    ("code", "remedy"),
-    [
-        ("InvalidField", Remedy.ASK),
-        ("ReferencedResourceNotFound", Remedy.ASK),
-        ("ConcurrentModification", Remedy.REREAD),
-        ("ResourceNotFound", Remedy.GONE),
-        ("LockedField", Remedy.RETRY),
-        ("OverCapacity", Remedy.RETRY),
-        ("ExtensionNoResponse", Remedy.RETRY),
-        ("General", Remedy.LOOK),
-        ("BadGateway", Remedy.LOOK),
-        ("insufficient_scope", Remedy.STOP),
-        ("ContentTooLarge", Remedy.SPLIT),
-    ],
-)
-@pytest.mark.parametrize("status", [400, 409, 500, 503])
-def test_the_code_decides_whatever_the_status(code: str, remedy: Remedy, status: int) -> None:
-    assert failure(status, code).remedy is remedy
 
 
 def test_a_500_is_looked_into_after_a_write_and_repeated_after_a_read() -> None:
