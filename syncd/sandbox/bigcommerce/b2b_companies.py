@@ -281,6 +281,7 @@ def _payments(call: Call, method: str, row: Row) -> Answer:
     if method == "PUT":
         row["payments"] = checked(call.json(), {"payments": LIST})["payments"]
         call.store.companies.put(row)
+        call.store.note("update", "companies", row, {"payments": row["payments"]}, call.actor)
     elif method != "GET":
         raise call.not_allowed()
     return told(row["payments"])

@@ -140,6 +140,7 @@ def _permissions(call: Call, rest: list[str]) -> Answer:
                 raise refused({"code": "the permission exists already"})
             row = {"id": store.permissions.new_id(), "isCustom": True, **draft}
             store.permissions.put(row)
+            store.note("create", "permissions", row, draft, call.actor)
             return told(row)
     raise call.not_allowed()
 

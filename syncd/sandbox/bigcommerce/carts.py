@@ -272,8 +272,10 @@ def _settings(call: Call, method: str, channel: int) -> Answer:
         raise not_found()
     held = call.store.cart_settings.get(channel) or _standard(own=channel == 0)
     if method == "PUT":
-        held = {**held, **_wanted(call.json(), channel)}
+        wanted = _wanted(call.json(), channel)
+        held = {**held, **wanted}
         call.store.cart_settings[channel] = held
+        call.store.note("update", "abandoned_cart_settings", {"id": channel}, wanted, call.actor)
     elif method != "GET":
         raise call.not_allowed()
     return 200, {"data": held, "meta": {}}

@@ -241,7 +241,9 @@ def _consent(call: Call, method: str, number_: int) -> Answer:
         raise invalid({"customerId": f"Customer with id {number_} does not exist."})
     if method == "PUT":
         body = clean(call.json(), {"allow": LIST, "deny": LIST})
-        call.store.consents[number_] = {"allow": body.get("allow", []), "deny": body.get("deny", [])}
+        consent = {"allow": body.get("allow", []), "deny": body.get("deny", [])}
+        call.store.consents[number_] = consent
+        call.store.note("update", "customer_consents", {"id": number_}, consent, call.actor)
     elif method != "GET":
         raise call.not_allowed()
     held = call.store.consents.get(number_, {"allow": [], "deny": []})

@@ -150,6 +150,7 @@ def _admin(call: Call, method: str, sender: WebhookSender) -> Answer:
         if not isinstance(emails, list) or not all(isinstance(one, str) for one in emails):
             raise invalid({"emails": "error.expected.list"})
         call.store.hook_emails[:] = emails
+        call.store.note("update", "hook_admin", {"id": 1}, {"emails": emails}, call.actor)
         return 204, None
     if method != "GET":
         raise call.not_allowed()

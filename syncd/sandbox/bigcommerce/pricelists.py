@@ -300,6 +300,9 @@ def _remove(call: Call, list_id: int) -> Answer:
     if not any(name in call.params for name in ("variant_id:in", "sku:in", "currency", "currency:in")):
         raise invalid({"variant_id:in": "error.path.missing"})
     gone = [records.pop(key) for key in list(records) if _matches(call, records[key])]
+    for one in gone:
+        id_ = f"{list_id}/{one['variant_id']}/{one['currency']}"
+        call.store.note("delete", "price_records", {"id": id_}, {}, call.actor)
     if gone:
         call.store.tell("store/priceList/records/deleted", [_event(one) for one in gone])  # type: ignore[arg-type]
     return 204, None

@@ -325,6 +325,10 @@ class Account:
         pipeline = self.pipelines.find(kind, held.get(kind.pipeline, ""))
         return pipeline.stages.get(held.get(kind.stage, "")) if pipeline else None
 
+    def told(self, effect: str, what: str, id_: str, values: Mapping[str, Any], source: Source) -> None:
+        """Note a change of the account's settings."""
+        self._note(effect, what, id_, values=values, actor=source.actor)
+
     def noted(self, record: Record, effect: str, values: Mapping[str, Any], source: Source) -> None:
         key = record.values.get(self.profile.key_property, "")
         self._note(effect, record.kind.name, record.id, key=key, values=values, actor=source.actor)

@@ -20,6 +20,7 @@ from syncd.sandbox.hubspot import (
     api_schemas,
     api_webhooks,
     inhabitants,
+    settings,
 )
 from syncd.sandbox.hubspot.account import Account, Profile
 from syncd.sandbox.hubspot.call import MAX_TARGET, Answer, Call, Route, correlation_id, not_there, route
@@ -141,7 +142,10 @@ class HubspotSandbox(Vendor):
         if where.area != "imports":
             _check_type(request)
         self._odd.before(write=_writes(request, where))
-        return self._dispatch(Call(self.account, request, where, token, _source(token)))
+        call = Call(self.account, request, where, token, _source(token))
+        answer = self._dispatch(call)
+        settings.note(call, answer)
+        return answer
 
     def _dispatch(self, call: Call) -> Answer:
         match call.route.area:
