@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 
-from bench import intake, queues, weight
+from bench import intake, queues, sandbox, weight
 from bench.measure import HERE, Report
 
 BENCHMARKS: Mapping[str, Callable[..., Report]] = {
@@ -19,6 +19,7 @@ BENCHMARKS: Mapping[str, Callable[..., Report]] = {
     "memory": weight.memory,
     "restart": weight.restart,
     "backlog": weight.backlog,
+    "sandbox": sandbox.sandbox,
 }
 
 
