@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
 
 from syncd.model.failure import Failure, Remedy
+from syncd.systems.salesforce.codes import BY_CODE, BY_PREFIX, BY_STATUS, DOUBT, OAUTH, STREAM, STREAM_PREFIX
 
 REPLY_LIMIT: Final = 4000
 LOCK_SECONDS: Final = 3.0
@@ -25,121 +26,8 @@ BUSY_SECONDS: Final = 5.0
 DAILY_SECONDS: Final = 900.0
 """The 24-hour window rolls, so some of it comes back all the time."""
 SIGN_IN_SECONDS: Final = 60.0
-DOUBT: Final = "doubt"
-"""LOOK for a write, RETRY for a read: it may have been applied."""
-
-BY_CODE: Final[Mapping[str, Remedy | str]] = {
-    # Credential and rights.
-    "INVALID_SESSION_ID": Remedy.REFRESH,
-    "INVALID_AUTH_HEADER": Remedy.REFRESH,
-    "Bad_OAuth_Token": Remedy.REFRESH,
-    "API_DISABLED_FOR_ORG": Remedy.STOP,
-    "API_CURRENTLY_DISABLED": Remedy.STOP,
-    "UNSUPPORTED_API_VERSION": Remedy.STOP,
-    "INVALID_LOGIN": Remedy.STOP,
-    "LOGIN_MUST_USE_SECURITY_TOKEN": Remedy.STOP,
-    "INSUFFICIENT_ACCESS": Remedy.ASK,
-    "INSUFFICIENT_ACCESS_OR_READONLY": Remedy.ASK,
-    # Limits of the org.
-    "REQUEST_LIMIT_EXCEEDED": Remedy.WAIT,
-    "LIMIT_EXCEEDED": Remedy.ASK,
-    "STORAGE_LIMIT_EXCEEDED": Remedy.ASK,
-    "EXCEEDED_QUOTA": Remedy.WAIT,
-    # Somebody else was at it at the same moment.
-    "UNABLE_TO_LOCK_ROW": Remedy.RETRY,
-    "ENTITY_IS_LOCKED": Remedy.RETRY,
-    "ALL_OR_NONE_OPERATION_ROLLED_BACK": Remedy.RETRY,
-    "PROCESSING_HALTED": Remedy.RETRY,
-    "BATCH_PROCESSING_HALTED": Remedy.RETRY,
-    "ROLLBACK_DUE_TO_LIMITS": Remedy.RETRY,
-    # It exists already; resolved only where the message names which record.
-    "DUPLICATE_VALUE": Remedy.ASK,
-    "DUPLICATE_EXTERNAL_ID": Remedy.ASK,
-    "DUPLICATES_DETECTED": Remedy.ASK,
-    # Gone.
-    "ENTITY_IS_DELETED": Remedy.GONE,
-    "NOT_FOUND": Remedy.GONE,
-    # A parent that is hidden or not there yet.
-    "INVALID_CROSS_REFERENCE_KEY": Remedy.ASK,
-    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": Remedy.RETRY,
-    # The input is wrong, and stays wrong until somebody mends it.
-    "FIELD_CUSTOM_VALIDATION_EXCEPTION": Remedy.ASK,
-    "REQUIRED_FIELD_MISSING": Remedy.ASK,
-    "STRING_TOO_LONG": Remedy.ASK,
-    "INVALID_EMAIL_ADDRESS": Remedy.ASK,
-    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": Remedy.ASK,
-    "INVALID_FIELD": Remedy.ASK,
-    "INVALID_FIELD_FOR_INSERT_UPDATE": Remedy.ASK,
-    "INVALID_TYPE": Remedy.ASK,
-    "INVALID_TYPE_ON_FIELD_IN_RECORD": Remedy.ASK,
-    "JSON_PARSER_ERROR": Remedy.ASK,
-    "MALFORMED_ID": Remedy.ASK,
-    "MALFORMED_QUERY": Remedy.ASK,
-    "NUMBER_OUTSIDE_VALID_RANGE": Remedy.ASK,
-    "MIXED_DML_OPERATION": Remedy.ASK,
-    "FIELD_INTEGRITY_EXCEPTION": Remedy.ASK,
-    "FIELD_FILTER_VALIDATION_EXCEPTION": Remedy.ASK,
-    "DELETE_FAILED": Remedy.ASK,
-    "UNDELETE_FAILED": Remedy.ASK,
-    "MERGE_FAILED": Remedy.ASK,
-    "CANNOT_UPDATE_CONVERTED_LEAD": Remedy.ASK,
-    "METHOD_NOT_ALLOWED": Remedy.ASK,
-    "UNSUPPORTED_MEDIA_TYPE": Remedy.ASK,
-    # An Apex trigger of the org threw; see _apex.
-    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": Remedy.ASK,
-    # Reads.
-    "QUERY_TIMEOUT": Remedy.RETRY,
-    "QUERY_TOO_COMPLICATED": Remedy.ASK,
-    "INVALID_QUERY_LOCATOR": Remedy.REREAD,
-    # Bulk jobs.
-    "INVALIDJOB": Remedy.REREAD,
-    "INVALIDJOBSTATE": Remedy.REREAD,
-    "InvalidBatch": Remedy.ASK,
-    # The platform is in trouble.
-    "SERVER_UNAVAILABLE": DOUBT,
-    "UNKNOWN_EXCEPTION": DOUBT,
-    "APEX_ERROR": DOUBT,
-}
-"""The vendor's code to the remedy."""
-
-BY_PREFIX: Final[tuple[tuple[str, Remedy], ...]] = (
-    ("TXN_SECURITY_", Remedy.ASK),
-    ("INSUFFICIENT_ACCESS", Remedy.ASK),
-    ("INVALID_", Remedy.ASK),
-)
-
-OAUTH: Final[Mapping[str, Remedy]] = {
-    "invalid_grant": Remedy.STOP,
-    "invalid_client_id": Remedy.STOP,
-    "invalid_client": Remedy.STOP,
-    "unsupported_grant_type": Remedy.STOP,
-    "invalid_request": Remedy.STOP,
-    "inactive_user": Remedy.STOP,
-    "inactive_org": Remedy.STOP,
-    "invalid_app_access": Remedy.STOP,
-    "rate_limit_exceeded": Remedy.WAIT,
-}
-"""The token endpoint's errors."""
-
-STREAM: Final[Mapping[str, Remedy]] = {
-    "subscription.fetch.replayid.corrupted": Remedy.REREAD,
-    "subscription.fetch.replayid.validation.failed": Remedy.REREAD,
-    "subscription.fetch.requested.events.invalid": Remedy.ASK,
-    "subscription.limit.exceeded": Remedy.WAIT,
-    "service.auth.error": Remedy.REFRESH,
-    "service.auth.refresh.invalid": Remedy.REFRESH,
-    "service.unavailable": Remedy.RETRY,
-}
-"""Pub/Sub's ``error-code`` trailer, without the prefix. REREAD: the position is lost."""
-STREAM_PREFIX: Final = "sfdc.platform.eventbus.grpc."
-
-BY_STATUS: Final[Mapping[int, Remedy | str]] = {
-    300: Remedy.ASK, 400: Remedy.ASK, 401: Remedy.REFRESH, 403: Remedy.STOP, 404: Remedy.ASK, 405: Remedy.ASK,
-    408: DOUBT, 409: Remedy.REREAD, 410: Remedy.STOP, 412: Remedy.REREAD, 413: Remedy.SPLIT, 414: Remedy.SPLIT,
-    415: Remedy.ASK, 429: Remedy.WAIT, 431: Remedy.SPLIT,
-}  # fmt: skip
-"""For a code that is not known. What is not here: DOUBT from 500 on, else RETRY."""
-
+JUDGED: Final = frozenset({400, 403, 404})
+"""Statuses whose meaning is in the code."""
 SPLITTABLE: Final = frozenset({400, 409, 413, 414, 431})
 """Statuses with which one bad input may have got its whole call refused."""
 
@@ -312,13 +200,19 @@ def _remedy(told: Told, status: int) -> Remedy | str:
     if told.code == "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY" and (_locked(told) or "LIMIT" in told.message.upper()):
         # A trigger threw; when what it met was a lock or a limit, the next time may go well.
         return Remedy.RETRY
-    known = BY_CODE.get(told.code)
+    known = remedy_of_code(told.code)
     if known is not None:
         return known
-    prefixed = next((remedy for prefix, remedy in BY_PREFIX if told.code.startswith(prefix)), None)
-    if prefixed is not None:
-        return prefixed
+    if told.code and status in JUDGED:
+        # A word that nobody knows yet: tried again, and a dead letter in the end. It holds up nothing else.
+        return Remedy.RETRY
     return BY_STATUS.get(status, DOUBT if status >= 500 else Remedy.RETRY)
+
+
+def remedy_of_code(code: str) -> Remedy | str | None:
+    """By the table, or by the family that the code's beginning tells; ``None`` for a code that is not known."""
+    known = BY_CODE.get(code)
+    return known or next((remedy for prefix, remedy in BY_PREFIX if code.startswith(prefix)), None)
 
 
 def _decided(remedy: Remedy | str, *, writes: bool) -> Remedy:
@@ -348,8 +242,3 @@ def _locked(told: Told) -> bool:
 
 def _concurrency(text: str) -> bool:
     return "concurrent" in text.lower()
-
-
-def codes() -> Iterator[str]:
-    """Every code that is classified, of every shape."""
-    yield from (*BY_CODE, *OAUTH, *STREAM)

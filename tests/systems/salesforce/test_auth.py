@@ -20,7 +20,7 @@ from syncd.model.failure import Remedy
 from syncd.runtime.secret import Secret
 from syncd.systems.contract import VendorError
 from syncd.systems.salesforce.auth import JWT_GRANT, Auth
-from syncd.systems.salesforce.errors import OAUTH
+from syncd.systems.salesforce.codes import OAUTH
 from syncd.systems.salesforce.settings import Grant, Settings
 from syncd.systems.salesforce.vitals import Vitals
 

@@ -8,10 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.model.failure import Remedy
-from syncd.systems.salesforce import errors
+from syncd.systems.salesforce.codes import BY_CODE, DOUBT, STREAM
 from syncd.systems.salesforce.errors import (
-    BY_CODE,
-    STREAM,
     failure_of_item,
     failure_of_reply,
     failure_of_row,
@@ -21,60 +19,11 @@ from syncd.systems.salesforce.errors import (
 
 from .kit import failed
 
-FACTS = [
-    "INVALID_SESSION_ID",
-    "REQUEST_LIMIT_EXCEEDED",
-    "INSUFFICIENT_ACCESS",
-    "API_DISABLED_FOR_ORG",
-    "API_CURRENTLY_DISABLED",
-    "UNABLE_TO_LOCK_ROW",
-    "DUPLICATE_VALUE",
-    "DUPLICATES_DETECTED",
-    "FIELD_CUSTOM_VALIDATION_EXCEPTION",
-    "REQUIRED_FIELD_MISSING",
-    "STRING_TOO_LONG",
-    "INVALID_EMAIL_ADDRESS",
-    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
-    "INVALID_CROSS_REFERENCE_KEY",
-    "INVALID_FIELD",
-    "JSON_PARSER_ERROR",
-    "MALFORMED_ID",
-    "NUMBER_OUTSIDE_VALID_RANGE",
-    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
-    "LIMIT_EXCEEDED",
-    "STORAGE_LIMIT_EXCEEDED",
-    "NOT_FOUND",
-    "ENTITY_IS_DELETED",
-    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
-    "METHOD_NOT_ALLOWED",
-    "UNSUPPORTED_MEDIA_TYPE",
-    "BATCH_PROCESSING_HALTED",
-    "UNKNOWN_EXCEPTION",
-    "APEX_ERROR",
-    "SERVER_UNAVAILABLE",
-    "ALL_OR_NONE_OPERATION_ROLLED_BACK",
-    "PROCESSING_HALTED",
-    "INVALID_QUERY_LOCATOR",
-    "MALFORMED_QUERY",
-    "INVALID_TYPE",
-    "QUERY_TIMEOUT",
-    "INVALID_FIELD_FOR_INSERT_UPDATE",
-    "UNSUPPORTED_API_VERSION",
-    "MIXED_DML_OPERATION",
-]
-"""The codes that the fact sheet names."""
-
 
 def body(code: str, message: str = "words of the vendor") -> bytes:
     import json
 
     return json.dumps([{"errorCode": code, "message": message, "fields": []}]).encode()
-
-
-def test_every_code_of_the_fact_sheet_is_in_the_table() -> None:
-    assert set(FACTS) <= set(errors.codes())
-    assert set(errors.OAUTH) <= set(errors.codes())
-    assert failure_of_reply(400, body("TXN_SECURITY_METERING_ERROR")).remedy is Remedy.ASK
 
 
 @pytest.mark.parametrize("code", BY_CODE)
@@ -85,7 +34,7 @@ def test_every_code_speaks_before_its_status_and_is_kept(code: str) -> None:
             wanted = BY_CODE[code]
             if code == "INVALID_CROSS_REFERENCE_KEY":
                 wanted = Remedy.REREAD
-            if wanted == errors.DOUBT:
+            if wanted == DOUBT:
                 wanted = Remedy.LOOK if writes else Remedy.RETRY
             assert failure.remedy is wanted
             assert failure.code == code
@@ -104,13 +53,6 @@ def test_a_gateways_page_never_says_gone_or_ask(status: int, remedy: Remedy, for
     content = b'["/services/data/v67.0/sobjects/Contact/003"]' if status == 300 else b"<html>maintenance</html>"
     assert failure_of_reply(status, content).remedy is remedy
     assert failure_of_reply(status, content, writes=True).remedy is for_write
-
-
-def test_an_unknown_code_goes_by_its_status() -> None:
-    told = [
-        (status, failure_of_reply(status, body("BRAND_NEW"), writes=True).remedy) for status in (400, 403, 409, 500)
-    ]
-    assert told == [(400, Remedy.ASK), (403, Remedy.STOP), (409, Remedy.REREAD), (500, Remedy.LOOK)]
 
 
 def test_a_type_that_does_not_exist_is_not_a_record_that_is_gone() -> None:
