@@ -39,7 +39,7 @@ from syncd.sandbox.bigcommerce.limits import PLANS, Limits, LimitSettings, patte
 from syncd.sandbox.bigcommerce.sender import SenderSettings, WebhookSender
 from syncd.sandbox.bigcommerce.store import Store, StoreSettings
 from syncd.sandbox.http import Reply, Request
-from syncd.sandbox.vendor import ActError, Room, Vendor
+from syncd.sandbox.vendor import HUMAN, ActError, Room, Vendor
 from syncd.sandbox.world.world import World
 
 _GZIP_FROM_BYTES = 1400
@@ -229,14 +229,29 @@ class BigcommerceSandbox(Vendor):
         inhabitants.populate(self, world)
 
     async def act(self, deed: Mapping[str, Any]) -> Any:
-        """What :mod:`~syncd.sandbox.bigcommerce.people` do, and switches of the simulator: ``settings``, ``plan``,
+        """What :mod:`~syncd.sandbox.bigcommerce.people` do, anything else that the control panel does by the same means
+        (``panel``: ``method``, ``path``, ``body``), and switches of the simulator: ``settings``, ``plan``,
         ``limits``, ``webhooks``, ``webhook_counts``, ``deactivate_hook``, ``spend`` (another app uses the quota up),
         ``revoke``, ``restore``, ``reissue`` (hooks and metafields of the client go out of sight), ``narrow`` (its
         scopes)."""
         try:
+            if deed.get("op") == "panel":
+                return self._panel(str(deed["method"]), str(deed["path"]), deed.get("body"))
             return self._switch(deed) if deed.get("op") in _SWITCHES else people.act(self, deed)
         except ApiError as error:
             raise ActError(str(error)) from error
+
+    def _panel(self, method: str, path: str, body: Any) -> Any:
+        """The body of the answer. People have every right, and no quota."""
+        target, _, query = path.partition("?")
+        content = b"" if body is None else orjson.dumps(body)
+        request = Request(method, target, query, {}, content, path)
+        parts, params = request.segments(), dict(request.params())
+        account = ApiAccount("", HUMAN, "", accounts.ALL_SCOPES, HUMAN)
+        if parts[0] == "b2b":
+            return b2b_rest.answer(Call(self.store, account, request, parts[1:], params))[1]
+        call = Call(self.store, account, request, parts[1:], params)
+        return self._where(call, parts[0])[1](call)[1]
 
     def _switch(self, deed: Mapping[str, Any]) -> Any:
         match deed["op"]:

@@ -170,6 +170,10 @@ class Companies(B2bShelf):
     e-mail address must be new to B2B Edition."""
 
     path = "companies"
+    once = frozenset({
+        "adminFirstName", "adminLastName", "adminEmail", "adminPhoneNumber", "country", "state", "city", "zipCode",
+        "addressLine1", "addressLine2", "acceptCreationEmail", "originChannelId", "channelIds",
+    })  # fmt: skip
 
     def __init__(self, client: Client, directory: Directory, users: Users) -> None:
         super().__init__(client, directory)
@@ -280,6 +284,11 @@ def remember(tried: dict[str, str], key: str, email: str) -> None:
 
 # -- capture
 
+_AGAIN: Final = "again"
+"""The phase of a scan that walks what was updated meanwhile."""
+_RECENT_MS: Final = 60_000
+_MOST_SEEN: Final = 1000
+
 
 class B2bCapture:
     """Polls and scans of lists that show the last updated first."""
@@ -293,22 +302,10 @@ class B2bCapture:
             rows, _ = await self._shelves[mapping.object].rows([("limit", "1")], lane)
             newest = max((unix_ms(one.get("updatedAt")) for one in rows), default=0)
             return Page((), Cursor(newest).encode(), more=True)
-        cursor = self._begun(decode(text))
+        cursor = decode(text)
+        if not cursor.phase:
+            cursor = replace(cursor, phase=ROWS, begun=self._client.now_ms(), top=cursor.at)
         since = max(0, cursor.at - int(mapping.capture.overlap_seconds * 1000))
-        return await self._walk(mapping, cursor, since, lane, last=True)
-
-    async def scan(self, mapping: ObjectMapping, text: str | None, lane: Lane) -> Page:
-        """Everything, and then once more what was updated meanwhile."""
-        cursor = self._begun(decode(text) if text else Cursor(0))
-        again = cursor.at > 0
-        return await self._walk(mapping, cursor, cursor.at if again else None, lane, last=again)
-
-    def _begun(self, cursor: Cursor) -> Cursor:
-        if cursor.phase:
-            return cursor
-        return replace(cursor, phase=ROWS, begun=self._client.now_ms(), top=cursor.at)
-
-    async def _walk(self, mapping: ObjectMapping, cursor: Cursor, since: int | None, lane: Lane, *, last: bool) -> Page:
         listed = await self._shelves[mapping.object].page(mapping, cursor.after, since, lane)
         if listed.total < cursor.total:
             return Page((), replace(cursor, after="", total=-1).encode(), more=True)
@@ -318,6 +315,30 @@ class B2bCapture:
             return Page(listed.snapshots, following.encode(), more=True)
         now = self._client.now_ms()
         span = now - cursor.begun if now >= cursor.begun else top
-        if not last:
-            return Page(listed.snapshots, Cursor(max(1, top - span)).encode(), more=bool(listed.snapshots))
         return Page(listed.snapshots, Cursor(max(cursor.at, top - span)).encode(), more=False)
+
+    async def scan(self, mapping: ObjectMapping, text: str | None, lane: Lane) -> Page:
+        """Everything; and then what was updated meanwhile, which may have moved to the head of the list unseen."""
+        cursor = decode(text) if text else Cursor(0, ROWS)
+        again = cursor.phase == _AGAIN
+        since = cursor.clock - _RECENT_MS if again else None
+        listed = await self._shelves[mapping.object].page(mapping, cursor.after, since, lane)
+        if not cursor.clock:
+            cursor = replace(cursor, clock=self._client.vendor_ms or self._client.now_ms())
+        if listed.total < cursor.total:
+            return Page((), replace(cursor, after="", total=-1).encode(), more=True)
+        seen = cursor.seen.split()
+        fresh = [one for one in listed.snapshots if _mark(one) not in seen]
+        seen += [_mark(one) for one in fresh if one.modified_at >= cursor.clock - _RECENT_MS]
+        following = replace(
+            cursor, after=listed.after, total=listed.total if listed.after else -1, seen=" ".join(seen[-_MOST_SEEN:])
+        )
+        if not listed.after and not again:
+            following = replace(following, phase=_AGAIN)
+        ended = again and not listed.after
+        return Page(fresh, Cursor(0).encode() if ended else following.encode(), more=not ended)
+
+
+def _mark(one: Snapshot) -> str:
+    """Which object, and in which state."""
+    return f"{one.external_id}:{one.version.rpartition(':')[2][:8]}"

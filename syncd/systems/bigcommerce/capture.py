@@ -52,12 +52,14 @@ class Cursor:
     """While walking values: how many there were at the last page."""
     clock: int = 0
     """While walking: the vendor's clock before the round began, where it told one."""
+    seen: str = ""
+    """While walking: what was told lately, lest it be told twice."""
 
     def encode(self) -> str:
         members: dict[str, Any] = {"at": self.at}
         if self.phase:
             members |= {"phase": self.phase, "after": self.after, "top": self.top, "begun": self.begun}
-            members |= {"total": self.total, "clock": self.clock}
+            members |= {"total": self.total, "clock": self.clock, **({"seen": self.seen} if self.seen else {})}
         return orjson.dumps(members).decode()
 
 
@@ -69,7 +71,7 @@ def decode(text: str) -> Cursor:
         raise _bad_cursor() from None
     if not isinstance(members, dict) or members.keys() - Cursor.__dataclass_fields__.keys() or "at" not in members:
         raise _bad_cursor()
-    kinds = {"phase": str, "after": str}
+    kinds = {"phase": str, "after": str, "seen": str}
     if not all(type(value) is kinds.get(name, int) for name, value in members.items()):
         raise _bad_cursor()
     return Cursor(**members)

@@ -72,6 +72,16 @@ class Products(Endpoint):
             await self._client.v3("PUT", "catalog/products", lane, Doing.CHANGE_MANY, body)
         await put_metafields(self._metafields, mapping, held.external_id, metafields, lane)
 
+    async def holder(self, mapping: ObjectMapping, values: Values, lane: Lane) -> Snapshot | None:
+        """Names and SKUs are unique."""
+        for name in ("sku", "name"):
+            if values.get(name):
+                asked = [(name, str(values[name])), ("limit", "1")]
+                rows, _ = await self._client.rows("catalog/products", lane, asked)
+                if rows:
+                    return (await self._snapshots(mapping, rows, lane))[0]
+        return None
+
     async def delete(self, mapping: ObjectMapping, external_id: str, lane: Lane) -> None:
         del mapping
         await self._client.v3("DELETE", "catalog/products", lane, Doing.CHANGE_MANY, params=[("id:in", external_id)])

@@ -45,10 +45,12 @@ class Directory:
         self._store = _Held()
 
     async def attributes(
-        self, lane: Lane, *, wanted: Iterable[str] = (), fresh: bool = False
+        self, lane: Lane, *, wanted: Iterable[str] = (), ids: Iterable[int] = (), fresh: bool = False
     ) -> Mapping[str, Attribute]:
-        """By name. ``wanted`` names must be there, or they do not exist."""
-        missing = any(name not in self._attributes.attributes for name in wanted)
+        """By name. ``wanted`` names and ``ids`` must be there, or they do not exist."""
+        held = self._attributes.attributes
+        known = {one.id for one in held.values()}
+        missing = any(name not in held for name in wanted) or any(one not in known for one in ids)
         await self._read(self._attributes, lane, self._read_attributes, missing=missing, fresh=fresh)
         return self._attributes.attributes
 

@@ -73,6 +73,8 @@ class Endpoint(Shelf):
 
     at_once = 3
     """Writes under way."""
+    once: frozenset[str] = frozenset()
+    """Paths that are said when one is made, and never shown again."""
 
     @abstractmethod
     async def create(self, mapping: ObjectMapping, values: Values, lane: Lane) -> str:
@@ -135,17 +137,15 @@ async def _create(endpoint: Endpoint, mapping: ObjectMapping, one: Write, lane: 
         there = await endpoint.holder(mapping, values, lane)
         if there is None:
             raise VendorError(replace(error.failure, remedy=Remedy.ASK)) from None
-        return answer_for(mapping, one, there, error.failure)
-
-
-def answer_for(mapping: ObjectMapping, one: Write, there: Snapshot, failure: Failure) -> Verdict:
-    """Of a create whose place is taken: ours if it carries our id and lacks nothing, else to be linked."""
-    if mapping.key_path and pluck(there.data, mapping.key_path) == one.key:
-        left = rest_of(mapping, replace(one, current=None), there)
-        if not left.values:
-            return Verdict(one.key, Outcome.APPLIED, there.external_id, there)
-    link = replace(failure, remedy=Remedy.LINK, code="already-there", existing_id=there.external_id)
-    return Verdict(one.key, Outcome.FAILED, snapshot=there, failure=link)
+        said = {path: value for path, value in one.values.items() if path not in endpoint.once}
+        if not mapping.key_path or pluck(there.data, mapping.key_path) != one.key:
+            link = replace(error.failure, remedy=Remedy.LINK, code="already-there", existing_id=there.external_id)
+            return Verdict(one.key, Outcome.FAILED, snapshot=there, failure=link)
+        # Ours, from a try whose answer was lost: what it lacks is written now.
+        left = rest_of(mapping, replace(one, values=said, current=None), there)
+        if left.values:
+            await endpoint.update(mapping, left.values, there, lane)
+        return Verdict(one.key, Outcome.APPLIED, there.external_id, None if left.values else there)
 
 
 def values_of(mapping: ObjectMapping, one: Write) -> dict[str, Raw]:
@@ -159,12 +159,21 @@ def values_of(mapping: ObjectMapping, one: Write) -> dict[str, Raw]:
 async def _update(endpoint: Endpoint, mapping: ObjectMapping, one: Write, held: Snapshot | None, lane: Lane) -> Verdict:
     if held is None or held.deleted:
         return _refused(one, GONE)
-    left = rest_of(mapping, one, held)
+    values = {path: value for path, value in one.values.items() if path not in endpoint.once}
+    left = rest_of(mapping, replace(one, values=values), held)
     if left.foreign:
         return _refused(one, changed_since(left.foreign))
     if not left.values:
         return Verdict(one.key, Outcome.APPLIED, one.external_id, held)
-    await endpoint.update(mapping, left.values, held, lane)
+    try:
+        await endpoint.update(mapping, left.values, held, lane)
+    except VendorError as error:
+        if error.failure.status == 409:
+            there = await endpoint.holder(mapping, {**values_of(mapping, one), **left.values}, lane)
+            if there is not None and there.external_id != one.external_id:
+                # No edit that came between: somebody else has what must be unique, and keeps it.
+                raise VendorError(replace(error.failure, remedy=Remedy.ASK, code="taken")) from None
+        raise
     return Verdict(one.key, Outcome.APPLIED, one.external_id)
 
 

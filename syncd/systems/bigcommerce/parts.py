@@ -34,6 +34,8 @@ class Job:
     row: Row = field(default_factory=dict)
     """The customer as last told by the vendor, attribute values by name."""
     failure: Failure | None = None
+    key_paths: tuple[str, ...] = ()
+    """The path of our record id, on a create."""
     made: bool = False
     """The customer's own members are stored."""
 

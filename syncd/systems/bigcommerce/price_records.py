@@ -289,7 +289,7 @@ def _row(one: _Job, now: Snapshot | None) -> dict[str, Any]:
             row[path] = value or []
         elif path not in _PLACE:
             raise UnwritableError(path, "is not written by syncd")
-        elif now is not None:
+        elif now is not None and str(reference(value)) != str(now.data.get(path)):
             raise UnwritableError(path, "a price record is its place: delete it, and make another")
     return row
 

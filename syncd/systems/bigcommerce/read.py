@@ -57,7 +57,9 @@ class Reader:
         names = names_of(mapping, "attributes")
         attributes: dict[int, str] = {}
         if names:
-            attributes = {one.id: one.name for one in (await self._directory.attributes(lane, wanted=names)).values()}
+            ids = {one["attribute_id"] for row in rows for one in row.get("attributes") or ()}
+            known = await self._directory.attributes(lane, wanted=names, ids=ids)
+            attributes = {one.id: one.name for one in known.values()}
         groups: Mapping[int, str] = {}
         if "customer_group" in members(mapping):
             groups = await self._directory.groups(lane, ids=[int(one.get("customer_group_id") or 0) for one in rows])

@@ -162,7 +162,7 @@ def _meant(change: Change, scope: str, *, itself: bool) -> list[Change]:
         # Should the vendor delete a cart because it became an order, the order will be found.
         look = replace(change, dedupe_key=f"{change.dedupe_key}:look")
         return [ended, look] if verb == "deleted" else [ended]
-    if itself and verb == "deleted":
+    if itself and verb in ("deleted", "archived"):
         return [replace(change, kind=ChangeKind.DELETED)]
     return [change]
 

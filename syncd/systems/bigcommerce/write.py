@@ -52,6 +52,7 @@ class Writer:
             await self._delete(_doing(jobs, Action.DELETE), lane)
             await self._update(mapping, _doing(jobs, Action.UPDATE), attributes, groups, lane)
             await self._create(mapping, _doing(jobs, Action.CREATE), attributes, groups, lane)
+            await self._explain(jobs, attributes, lane)
             return await self._verdicts(mapping, jobs, attributes, lane)
         except VendorError as error:
             # Reads before anything was written; what was written before has its own answers.
@@ -133,6 +134,7 @@ class Writer:
     ) -> None:  # fmt: skip
         for one in jobs:
             try:
+                one.key_paths = (mapping.key_path,)
                 one.form = customer_form(values_of(mapping, one.write), attributes, groups)
             except UnwritableError as error:
                 one.failure = _unwritable(error)
@@ -185,6 +187,35 @@ class Writer:
                 return
         one.failure = replace(failure, remedy=Remedy.LINK, code="already-there", existing_id=held[0].external_id)
 
+    # -- attributes that were taken away
+
+    async def _explain(self, jobs: Sequence[Job], attributes: Mapping[str, Attribute], lane: Lane) -> None:
+        """A refusal may mean that an attribute was deleted meanwhile, or made anew: the vendor's words do not say."""
+        refused = [one for one in jobs if one.failure is not None and one.failure.status == 422]
+        sets = {one.write.key: _attributes_of(one, attributes) for one in refused}
+        if not any(sets.values()):
+            return
+        try:
+            now = await self._directory.attributes(lane, fresh=True)
+        except VendorError as error:
+            log.info("refusal_unexplained", connection=self._client.settings.connection, code=error.failure.code)
+            return
+        for one in refused:
+            moved = [name for name in sets[one.write.key] if name not in now or now[name].id != attributes[name].id]
+            gone = [f"attributes.{name}" for name in moved if name not in now]
+            if gone and one.failure is not None:
+                told = f"the store has the customer attribute no longer: {', '.join(gone)}"
+                one.failure = replace(
+                    one.failure,
+                    remedy=Remedy.ASK,
+                    code="field-gone",
+                    message=told,
+                    fields=tuple(gone),
+                    existing_id=None,
+                )
+            elif moved and one.failure is not None:
+                one.failure = replace(one.failure, remedy=Remedy.RETRY, code="field-moved", single=True)
+
     # -- verdicts
 
     async def _verdicts(
@@ -221,6 +252,13 @@ def _fill(
         one.form = customer_form(left.values, attributes, groups, held.data["form_fields"])
     except UnwritableError as error:
         one.failure = _unwritable(error)
+
+
+def _attributes_of(one: Job, attributes: Mapping[str, Attribute]) -> list[str]:
+    """Names of those that the write sets."""
+    paths = {*one.write.values, *one.key_paths}
+    names = [path.partition(".")[2] for path in paths if path.startswith("attributes.")]
+    return [name for name in names if name in attributes]
 
 
 def _address(form: CustomerForm) -> dict[str, list[dict[str, str]]]:

@@ -119,8 +119,10 @@ async def test_a_company_is_created_with_our_id_and_a_second_one_for_its_admin_i
     held = (await system.read(COMPANIES, [made.external_id], Lane.LIVE)).found[made.external_id]
     assert held.data["uuid"] == "company-1"
     (again,) = await system.write(COMPANIES, [one], Lane.LIVE)
-    assert again.failure is not None
-    assert (again.failure.remedy, again.failure.existing_id) == (Remedy.LINK, made.external_id)
+    assert (again.outcome, again.external_id) == (Outcome.APPLIED, made.external_id)
+    (other,) = await system.write(COMPANIES, [Write("company-3", one.action, one.values)], Lane.LIVE)
+    assert other.failure is not None
+    assert (other.failure.remedy, other.failure.existing_id) == (Remedy.LINK, made.external_id)
     assert set(await system.find(COMPANIES, ["company-1"], Lane.LIVE)) == {"company-1"}
     (bad,) = await system.write(COMPANIES, [create({"name": "X"}, "company-2", COMPANIES)], Lane.LIVE)
     assert bad.failure is not None

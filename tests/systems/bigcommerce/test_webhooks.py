@@ -72,6 +72,7 @@ def test_the_signature_is_the_vector_of_the_facts() -> None:
         ("store/cart/abandoned", {"type": "cart", "id": "0a-1", "token": "t"}, ("carts", "0a-1", ChangeKind.HINT)),
         ("store/cart/lineItem/created", {"id": "9", "cartId": "0a-1"}, ("carts", "0a-1", ChangeKind.HINT)),
         ("store/order/statusUpdated", {"type": "order", "id": 250, "status": {}}, ("orders", "250", ChangeKind.HINT)),
+        ("store/order/archived", {"type": "order", "id": 250}, ("orders", "250", ChangeKind.DELETED)),
         ("store/order/transaction/created", {"order_id": "250", "transaction_id": "1"}, ("orders", "250", ChangeKind.HINT)),
         ("store/order/metafield/updated", {"metafield_id": 1, "resource_id": "250"}, ("orders", "250", ChangeKind.HINT)),
         ("store/metafield/updated", {"metafield_id": 1, "resource_id": 61, "resource_type": "customer"},
