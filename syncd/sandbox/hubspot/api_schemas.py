@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from syncd.sandbox.hubspot.account import Account
+from syncd.sandbox.hubspot.associations import USER_DEFINED
 from syncd.sandbox.hubspot.call import Answer, Call
 from syncd.sandbox.hubspot.catalog import group_of
 from syncd.sandbox.hubspot.errors import ApiError, missing_fields, not_found, validation
@@ -29,6 +30,16 @@ def schemas(call: Call) -> Answer:
             kind = call.account.kinds.of(name)
             call.may((*kind.schema_read_scopes(), *(READ if kind.own else ())))
             return 200, _schema(call, kind)
+        case "POST", ["batch", "read"]:
+            call.may(READ)
+            kinds = [_own(call, one) for one in texts(call.body().get("inputs"), "inputs")]
+            return 200, {"results": [_schema(call, kind) for kind in kinds]}
+        case "PATCH", [name]:
+            _may_define(call)
+            return 200, _schema(call, _change(call, _own(call, name), call.body()))
+        case "DELETE", [name, "associations", number]:
+            _may_define(call)
+            return _part(call, _own(call, name), number)
         case "DELETE", [name]:
             _may_define(call)
             return _delete(call, _own(call, name))
@@ -81,6 +92,26 @@ def define(account: Account, body: Mapping[str, Any]) -> Kind:
     for target in targets:
         account.graph.connect(kind, target, f"{kind.singular}_to_{target.singular}")
     return kind
+
+
+def _change(call: Call, kind: Kind, body: Mapping[str, Any]) -> Kind:
+    account = call.account
+    wanted = kind.required
+    if body.get("requiredProperties") is not None:
+        wanted = tuple(texts(body["requiredProperties"], "requiredProperties"))
+        for name in wanted:
+            account.properties.get(kind, name)
+    labels = mapping(body.get("labels") or {}, "labels")
+    singular, plural = (optional(labels, one) or kind.labels[place] for place, one in enumerate(("singular", "plural")))
+    return account.kinds.change(kind, wanted, (singular, plural))
+
+
+def _part(call: Call, kind: Kind, number: str) -> Answer:
+    for one in call.account.graph.connected(kind):
+        if str(one.type_id) == number and one.category == USER_DEFINED:
+            call.account.graph.part(one.source, one.target, one.edge)
+            return 204, None
+    raise not_found(f"Object type {kind.name} has no association {number}")
 
 
 def _delete(call: Call, kind: Kind) -> Answer:

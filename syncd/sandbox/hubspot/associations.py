@@ -156,6 +156,11 @@ class Graph:
         """Every type from a kind."""
         return [one for (source, _), types in self._types.items() if source == kind.type_id for one in types.values()]
 
+    def part(self, source: str, target: str, edge: Edge) -> None:
+        """Forget a pair of types, by the type ids of their kinds."""
+        one = self._types[source, target].pop(edge)
+        self._types[target, source].pop((one.category, one.inverse), None)
+
     def disconnect(self, kind: Kind) -> None:
         """Forget the types of a kind that is no more."""
         self._types = {pair: types for pair, types in self._types.items() if kind.type_id not in pair}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from syncd.sandbox.hubspot.errors import ApiError, validation
 
@@ -207,6 +207,12 @@ class Kinds:
         )
         self._add(kind, kind.type_id, full, f"p_{name.lower()}")
         return kind
+
+    def change(self, kind: Kind, required: tuple[str, ...], labels: tuple[str, str]) -> Kind:
+        changed = replace(kind, required=required, labels=labels)
+        self._all[kind.type_id] = changed
+        self._names.update((name, changed) for name, one in self._names.items() if one is kind)
+        return changed
 
     def forget(self, kind: Kind) -> None:
         del self._all[kind.type_id]

@@ -309,7 +309,10 @@ class PropertyBook:
 
     def update_group(self, kind: Kind, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         group = self.group(kind, name)
-        group.update({key: body[key] for key in ("label", "displayOrder") if key in body})
+        if body.get("label") is not None:
+            group["label"] = text(body["label"], "label")
+        if body.get("displayOrder") is not None:
+            group["displayOrder"] = integer(body["displayOrder"], "displayOrder")
         return group
 
     def delete_group(self, kind: Kind, name: str) -> None:

@@ -66,6 +66,23 @@ async def test_a_schema_that_does_not_fit_leaves_nothing_behind(portal: Portal) 
     assert (await define(portal)).status_code == 400
 
 
+async def test_a_schema_is_changed_and_parted_from_another_type(portal: Portal) -> None:
+    type_id = (await define(portal)).json()["objectTypeId"]
+    root = f"/crm-object-schemas/2026-03/schemas/{type_id}"
+    body = {"requiredProperties": ["serial", "hours"], "labels": {"plural": "Engines"}, "clearDescription": False}
+    changed = (await portal.http.patch(root, json=body)).json()
+    assert (changed["requiredProperties"], changed["labels"]) == (
+        ["serial", "hours"], {"singular": "Machine", "plural": "Engines"},
+    )  # fmt: skip
+    assert (await portal.http.patch(root, json={"requiredProperties": ["colour"]})).status_code == 404
+    read = await portal.http.post("/crm-object-schemas/2026-03/schemas/batch/read", json={"inputs": [type_id]})
+    assert [one["requiredProperties"] for one in read.json()["results"]] == [["serial", "hours"]]
+    [link] = changed["associations"]
+    assert (await portal.http.delete(f"{root}/associations/{link['id']}")).status_code == 204
+    assert (await portal.http.delete(f"{root}/associations/{link['id']}")).status_code == 404
+    assert (await portal.http.get(root)).json()["associations"] == []
+
+
 @pytest.mark.parametrize("options", [{"profile": Profile(edition="professional")}])
 async def test_below_enterprise_there_are_no_own_types(portal: Portal) -> None:
     assert (await define(portal)).status_code == 403
