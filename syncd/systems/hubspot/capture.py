@@ -22,7 +22,7 @@ from syncd.runtime.clock import World
 from syncd.systems.contract import Page, VendorError
 from syncd.systems.hubspot.objects import listed, modified_property, properties_of
 from syncd.systems.hubspot.pipelines import Pipelines
-from syncd.systems.hubspot.read import milliseconds, snapshot
+from syncd.systems.hubspot.read import milliseconds, shooter
 from syncd.systems.hubspot.relations import Relations
 from syncd.systems.hubspot.sdk import SEARCH, Sdk
 from syncd.systems.hubspot.settings import SEARCH_PAGE
@@ -118,7 +118,8 @@ class Capture:
         data = await self._sdk.call(SEARCH, mapping.object, public_object_search_request=body, lane=lane, kind="search")
         if not isinstance(data, Mapping) or not isinstance(data.get("results"), list):
             raise VendorError(Failure(Remedy.RETRY, "unreadable-reply", "the search answered without results", 200))
-        shots = [snapshot(mapping.object, one, aliases) for one in listed(data) if one.get("id") is not None]
+        shot = shooter(mapping, aliases)
+        shots = [shot(one) for one in listed(data) if one.get("id") is not None]
         stamps = [milliseconds(shot.data.get(stamp)) or shot.modified_at for shot in shots]
         onward, more = step(place, stamps, [int(shot.external_id) for shot in shots], overlap, self._now_ms())
         if more and onward == place:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -47,8 +47,11 @@ def _milliseconds(text: str) -> int:
     return round(moment.timestamp() * 1000) if moment.tzinfo else 0
 
 
-def snapshot(object_: str, result: Mapping[str, Any], aliases: Aliases = PLAIN) -> Snapshot:
-    """A CRM object of any reply as a snapshot. HubSpot has no ordered versions."""
+def snapshot(
+    object_: str, result: Mapping[str, Any], aliases: Aliases = PLAIN, asked: frozenset[str] = frozenset()
+) -> Snapshot:
+    """A CRM object of any reply as a snapshot. HubSpot has no ordered versions. What was asked for and is empty is told
+    as null (the vendor's guide to objects); what is not told at all is no property any more."""
     properties = result.get("properties")
     known = properties if isinstance(properties, Mapping) else {}
     modified = milliseconds(known.get(modified_property(object_))) or milliseconds(result.get("updatedAt"))
@@ -58,7 +61,14 @@ def snapshot(object_: str, result: Mapping[str, Any], aliases: Aliases = PLAIN) 
         data=aliases.from_wire(known),
         modified_at=modified,
         deleted=result.get("archived") is True,
+        partial=not asked <= known.keys(),
     )
+
+
+def shooter(mapping: ObjectMapping, aliases: Aliases) -> Callable[[Mapping[str, Any]], Snapshot]:
+    """Makes snapshots of what was read for a mapping."""
+    asked = frozenset(properties_of(mapping))
+    return lambda result: snapshot(mapping.object, result, aliases, asked)
 
 
 def results_of(reply: Reply) -> list[Mapping[str, Any]]:
@@ -132,14 +142,14 @@ class Reader:
         if self._graphql is None:
             return {}
         objects, near = await self._graphql.read(mapping, wanted, lane)
-        relations = relations_of(mapping)
-        return {id_: laid(snapshot(mapping.object, one, aliases), relations, near) for id_, one in objects.items()}
+        relations, shot = relations_of(mapping), shooter(mapping, aliases)
+        return {id_: laid(shot(one), relations, near) for id_, one in objects.items()}
 
     async def _by_rest(
         self, mapping: ObjectMapping, wanted: Sequence[str], told: Mapping[str, Snapshot], aliases: Aliases, lane: Lane
     ) -> ReadResult:
         parts = await asyncio.gather(*(self._batch(mapping, part, "", lane) for part in chunks(wanted, BATCH)))
-        found: dict[str, Snapshot] = {}
+        found, shot = dict[str, Snapshot](), shooter(mapping, aliases)
         strangers: list[Mapping[str, Any]] = []
         refused: set[str] = set()
         asked = frozenset(wanted)
@@ -147,13 +157,13 @@ class Reader:
             refused |= missed
             for one in results:
                 if str(one["id"]) in asked:
-                    found[str(one["id"])] = snapshot(mapping.object, one, aliases)
+                    found[str(one["id"])] = shot(one)
                 else:
                     strangers.append(one)
         lost = [one for one in wanted if one not in found]
         if len(lost) == len(strangers) == 1:
             # One asked-for id without an answer, one answer nobody asked for: the survivor of a merge.
-            found[lost[0]] = snapshot(mapping.object, strangers[0], aliases)
+            found[lost[0]] = shot(strangers[0])
         else:
             found.update(await self._probe(mapping, lost, refused, lane, aliases))
         missing = frozenset(one for one in wanted if one not in found)
@@ -168,14 +178,14 @@ class Reader:
         if not mapping.key_path:
             told = f"{mapping.name} has no key_path, so nothing can be found by record id"
             raise VendorError(Failure(Remedy.ASK, "no-key-path", told))
-        aliases = await self._pipelines.aliases(mapping, lane)
+        shot = shooter(mapping, await self._pipelines.aliases(mapping, lane))
         found: dict[str, Snapshot] = {}
         for part in chunks(wanted, BATCH):
             results, _ = await self._batch(mapping, part, mapping.key_path, lane)
             by_key = {str(one.get("properties", {}).get(mapping.key_path) or "").casefold(): one for one in results}
             for key in part:
                 if (one := by_key.get(key.casefold())) is not None:
-                    found[key] = snapshot(mapping.object, one, aliases)
+                    found[key] = shot(one)
         return await self._relations.filled(mapping, found, lane)
 
     async def scan(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
@@ -183,7 +193,7 @@ class Reader:
         place = _scan_place(cursor)
         if place is None:
             return Page((), cursor or "", more=False)
-        aliases = await self._pipelines.aliases(mapping, lane)
+        shot = shooter(mapping, await self._pipelines.aliases(mapping, lane))
         query = {"limit": str(LIST_PAGE), "properties": ",".join(properties_of(mapping)), "archived": "false"}
         if place:
             query["after"] = place
@@ -191,7 +201,7 @@ class Reader:
         results = results_of(reply)
         after = next_of(reply.data)
         mark = {"after": after} if after else {"done": True}
-        shots = {str(one["id"]): snapshot(mapping.object, one, aliases) for one in results}
+        shots = {str(one["id"]): shot(one) for one in results}
         shots = await self._relations.filled(mapping, shots, lane)
         return Page(list(shots.values()), orjson.dumps(mark).decode(), more=bool(after))
 
@@ -241,7 +251,7 @@ class Reader:
         """Merged-away ids: a single read by the old id answers with the survivor."""
         silent = [one for one in lost if one not in refused]
         doubtful = silent + [one for one in lost if one in refused][: max(0, PROBES - len(silent))]
-        found: dict[str, Snapshot] = {}
+        found, shot = dict[str, Snapshot](), shooter(mapping, aliases)
         for one in doubtful:
             try:
                 data = await self._sdk.call(
@@ -252,7 +262,7 @@ class Reader:
                     raise
                 continue
             if isinstance(data, Mapping) and data.get("id") is not None:
-                found[one] = snapshot(mapping.object, data, aliases)
+                found[one] = shot(data)
         return found
 
 

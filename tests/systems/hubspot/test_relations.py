@@ -154,3 +154,20 @@ async def test_a_walk_through_one_timestamp_goes_past_the_caps_of_search_for_any
                     break
             assert set(seen) == {one.external_id for one in made.values()}
             assert not page.more
+
+
+async def test_a_property_that_was_taken_away_is_absent_and_an_empty_one_is_not():
+    async with opened(ManualClock()) as account:
+        hubspot = await account.ready()
+        [made] = (await applied(hubspot, CONTACTS, [contact(1)])).values()
+        whole = (await hubspot.read(CONTACTS, [made.external_id], Lane.LIVE)).found[made.external_id]
+        assert (whole.partial, whole.data["price_tier"]) == (False, None)
+        await account.clock.advance(1)
+        start = await hubspot.poll(CONTACTS, None, Lane.SCHEDULED)
+        account.person("archive_property", "contacts", name="price_tier")
+        read = (await hubspot.read(CONTACTS, [made.external_id], Lane.LIVE)).found.values()
+        scanned = (await hubspot.scan(CONTACTS, None, Lane.BULK)).snapshots
+        polled = (await hubspot.poll(CONTACTS, start.cursor, Lane.SCHEDULED)).snapshots
+        for shot in (*read, *scanned, *polled):
+            assert (shot.partial, "price_tier" in shot.data) == (True, False)
+        assert len(polled) == 1
