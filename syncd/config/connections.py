@@ -139,4 +139,6 @@ def _commercetools(source: Source, connection: CommercetoolsSettings) -> Commerc
         connection,
         api_url=connection.api_url or f"https://api.{host}",
         auth_url=connection.auth_url or f"https://auth.{host}",
+        # Whoever says where the API is says also where imports go; else they would go past a stand-in.
+        import_url=connection.import_url or ("" if connection.api_url else f"https://import.{host}"),
     )

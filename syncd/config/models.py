@@ -185,9 +185,11 @@ class CommercetoolsSettings(ConnectionSettings):
     project: str = ""
     """The project key."""
     region: str = ""
-    """Such as ``europe-west1.gcp``; gives the two addresses below."""
+    """Such as ``europe-west1.gcp``; gives the addresses below."""
     api_url: Annotated[str, Url()] = ""
     auth_url: Annotated[str, Url()] = ""
+    import_url: Annotated[str, Url()] = ""
+    """Of the Import API, which takes very many new records at once. With an ``api_url``, and without this: not used."""
     client_id: str = ""
     """Of an API client of syncd's own; its writes are recognised by it."""
     scopes: tuple[str, ...] = ()

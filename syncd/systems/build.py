@@ -59,7 +59,7 @@ def build_system(
         return found
 
     if isinstance(connection, CommercetoolsSettings):
-        return _commercetools(connection, needed, payer, world)
+        return _commercetools(connection, needed, payer, world, jobs)
     if isinstance(connection, HubspotSettings):
         return _hubspot(connection, needed, secrets, payer, world, keep, jobs)
     if isinstance(connection, SalesforceSettings):
@@ -70,7 +70,11 @@ def build_system(
 
 
 def _commercetools(
-    connection: CommercetoolsSettings, needed: Callable[[str], Secret], payer: Payer, world: World
+    connection: CommercetoolsSettings,
+    needed: Callable[[str], Secret],
+    payer: Payer,
+    world: World,
+    jobs: JobBook | None,
 ) -> System:
     from syncd.systems.commercetools.settings import CommercetoolsSettings as Settings
     from syncd.systems.commercetools.system import CommercetoolsSystem
@@ -79,6 +83,7 @@ def _commercetools(
         project_key=connection.project,
         api_url=connection.api_url,
         auth_url=connection.auth_url,
+        import_url=connection.import_url,
         client_id=Secret(connection.client_id),
         client_secret=needed("client_secret"),
         scopes=connection.scopes,
@@ -87,7 +92,7 @@ def _commercetools(
         read_seconds=connection.timeout,
         total_seconds=2 * connection.timeout,
     )
-    return CommercetoolsSystem(connection.name, settings, payer, world)
+    return CommercetoolsSystem(connection.name, settings, payer, world, jobs=jobs)
 
 
 def _hubspot(

@@ -23,6 +23,7 @@ from syncd.sandbox.commercetools.customers import CUSTOMERS, GROUPS
 from syncd.sandbox.commercetools.errors import ApiError, invalid_input, invalid_json, not_found
 from syncd.sandbox.commercetools.fields import FIELDS
 from syncd.sandbox.commercetools.graphql import GraphQLDoor
+from syncd.sandbox.commercetools.imports import Imports
 from syncd.sandbox.commercetools.messages import Messages
 from syncd.sandbox.commercetools.orders import ORDERS, order_from_cart
 from syncd.sandbox.commercetools.prices import PRICES
@@ -90,6 +91,7 @@ class CommercetoolsSandbox(Vendor):
         self.graphql = GraphQLDoor(self.project)
         self.messages = Messages(self.project)
         self.notifier = Notifier(self.project, self.messages, room.faults)
+        self.imports = Imports(self.project, room.faults)
         self.project.watch = self._watch
         self.recording = True
         """Whether effects go to the ledger; off while a history is seeded."""
@@ -109,6 +111,7 @@ class CommercetoolsSandbox(Vendor):
         headers = {
             "x-correlation-id": request.headers.get("x-correlation-id") or f"{self.settings.key}/{self._new_id()}"
         }
+        self.imports.tick()
         try:
             reply = self._answer(request)
         except ApiError as error:
@@ -140,6 +143,7 @@ class CommercetoolsSandbox(Vendor):
         return {path: len(rows) for path, rows in self.project.collections.items()}
 
     def objects(self) -> Mapping[str, Iterable[Mapping[str, Any]]]:
+        self.imports.tick()
         return {path: _rows(rows) for path, rows in self.project.collections.items()}
 
     def populate(self, world: World) -> None:
@@ -150,8 +154,14 @@ class CommercetoolsSandbox(Vendor):
         ``{"op": "late_ms", "ms": 500}`` (rows become visible with stamps up to that far in the past),
         ``{"op": "drain", "subscription": "<key>"}`` (take what is in its queue), ``{"op": "subscription_status",
         "subscription": "<key>", "status": "TemporaryError"}``, ``{"op": "destinations", "reachable": false}``,
-        ``{"op": "messages", "enabled": true}`` (the project's owner lets messages be asked for)."""
+        ``{"op": "messages", "enabled": true}`` (the project's owner lets messages be asked for),
+        ``{"op": "lose_container", "key": "..."}``, ``{"op": "import_delay_ms", "ms": 500}``."""
         match deed.get("op"):
+            case "lose_container":
+                return self.imports.lose(str(deed["key"]))
+            case "import_delay_ms":
+                self.imports.delay_ms = int(deed["ms"])
+                return True
             case "drain":
                 return self.notifier.drain(str(deed["subscription"]), int(deed.get("limit", 0)))
             case "subscription_status" if deed.get("status") in STATUSES:
@@ -184,6 +194,8 @@ class CommercetoolsSandbox(Vendor):
         if parts == ["oauth", "token"] and request.method == "POST":
             return self.auth.issue(request)
         grant = self.auth.grant(request)
+        if parts[:2] == ["import", self.settings.key]:
+            return self.imports.answer(request, parts[2:], grant)
         if not parts or parts[0] != self.settings.key:
             raise not_found(f"URI not found: {request.path}")
         actor = Actor(grant.client_id, _external_user(request))

@@ -69,11 +69,15 @@ class Actor:
 
     client_id: str
     external_user_id: str = ""
+    attributed: str = ""
+    """``Import`` for what the Import API does in the client's name."""
 
     def tracked(self) -> dict[str, Any]:
         tracked: dict[str, Any] = {"clientId": self.client_id, "isPlatformClient": False}
         if self.external_user_id:
             tracked["externalUserId"] = self.external_user_id
+        if self.attributed:
+            tracked["attributedTo"] = {"clientId": self.client_id, "source": self.attributed}
         return tracked
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
@@ -60,14 +61,23 @@ class Client:
     ) -> None:
         self._connection = connection
         self._world = world
-        self._base = f"{settings.api_url.rstrip('/')}/{quote(settings.project_key, safe='')}"
+        self.settings = settings
+        self._move(settings.api_url)
         self._wire = Wire(settings.bounds, settings.hosts, payer, world, transport)
         self._tokens = Tokens(settings, self._wire, world)
         self._notices: set[str] = set()
         self.reading = Reading(settings.reads)
         self.messages: Messages | None = None
         """Whether the project's messages can be asked for; ``None`` until somebody looked."""
-        self.settings = settings
+
+    def at(self, base_url: str) -> Client:
+        """The same project at another host of the vendor's, over the same wire and with the same token."""
+        other = copy(self)
+        other._move(base_url)  # noqa: SLF001 - of the same class
+        return other
+
+    def _move(self, base_url: str) -> None:
+        self._base = f"{base_url.rstrip('/')}/{quote(self.settings.project_key, safe='')}"
 
     def open(self) -> None:
         self._wire.open()

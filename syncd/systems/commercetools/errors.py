@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, Final
@@ -73,6 +74,14 @@ def from_graphql(errors: Sequence[Any]) -> Failure:
     code = _code({}, listed) or "graphql-error"
     reply = orjson.dumps(listed, default=str)[:REPLY_CHARACTERS].decode("utf-8", "replace")
     return _told(200, code, listed or [{}], {}, {}, reply, Doing.READ)
+
+
+def from_import(errors: Sequence[Any]) -> Failure:
+    """The failure told by the ``errors`` of one operation of the Import API."""
+    listed: list[Mapping[str, Any]] = [one for one in errors if isinstance(one, dict)]
+    code = _code({}, listed) or "import-failed"
+    reply = orjson.dumps(listed, default=str)[:REPLY_CHARACTERS].decode("utf-8", "replace")
+    return replace(_told(200, code, listed or [{}], {}, {}, reply, Doing.CREATE), status=0, single=True)
 
 
 def _told(

@@ -29,7 +29,7 @@ async def read(
     wanted = list(dict.fromkeys(ids))
     resource = resource_of(mapping)
     path = resource.identity
-    found = await _by_query(client, mapping, path, wanted, lane, whole=whole) if len(wanted) > FEW else {}
+    found = await shown(client, mapping, path, wanted, lane, whole=whole) if len(wanted) > FEW else {}
     left = [one for one in wanted if one not in found]
     fetched = await each(
         left, lambda one: fetch(client, mapping, resource.by_id(one), lane), client.settings.concurrency
@@ -46,7 +46,7 @@ async def find(client: Client, mapping: ObjectMapping, keys: Sequence[str], lane
     wanted = list(dict.fromkeys(keys))
     resource = resource_of(mapping)
     certain = path == "key" and resource.keyed
-    found = {} if certain and len(wanted) <= FEW else await _by_query(client, mapping, path, wanted, lane)
+    found = {} if certain and len(wanted) <= FEW else await shown(client, mapping, path, wanted, lane)
     left = [one for one in wanted if one not in found]
     if left and not certain:
         # A custom field can only be queried, and a query shows a write late.
@@ -77,7 +77,7 @@ async def holders(client: Client, resource: Resource, where: str, value: str, la
     return [snapshot(resource, row) for row in rows.rows]
 
 
-async def _by_query(
+async def shown(
     client: Client, mapping: ObjectMapping, path: str, wanted: Sequence[str], lane: Lane, *, whole: bool = False
 ) -> dict[str, Snapshot]:
     """What a query shows, by the value at ``path``."""

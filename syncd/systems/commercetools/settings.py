@@ -30,6 +30,8 @@ class CommercetoolsSettings:
     """Scopes to ask for, such as ``manage_customers``; empty asks for all that the API client has."""
     custom_type_key: str = "syncd-customer"
     """The custom type given to a customer that has none when a custom field is first written."""
+    import_url: str = ""
+    """Base of the Import API, such as ``https://import.europe-west1.gcp.commercetools.com``; empty: not used."""
     reads: str = "auto"
     """``auto`` and ``graphql``: lists of what is mapped by GraphQL, where that can be; ``rest``: never."""
     concurrency: int = 10
@@ -43,7 +45,10 @@ class CommercetoolsSettings:
     """The whole of one request, also when bytes trickle."""
 
     def __post_init__(self) -> None:
-        for name, url in (("api_url", self.api_url), ("auth_url", self.auth_url)):
+        named = {"api_url": self.api_url, "auth_url": self.auth_url}
+        if self.import_url:
+            named["import_url"] = self.import_url
+        for name, url in named.items():
             parts = urlsplit(url)
             if not parts.hostname or parts.username or parts.query or parts.fragment:
                 raise SettingsError(f"{name}: expected a base address such as https://api.example.com")
@@ -61,7 +66,7 @@ class CommercetoolsSettings:
     @property
     def hosts(self) -> tuple[str, ...]:
         """Base addresses that requests may go to."""
-        return self.api_url, self.auth_url
+        return tuple(url for url in (self.api_url, self.auth_url, self.import_url) if url)
 
     @property
     def bounds(self) -> Bounds:

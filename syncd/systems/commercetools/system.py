@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import httpx
 
 from syncd.model.change import ChangeKind, Channel, Lane
 from syncd.model.delivery import Action
+from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.systems.commercetools import capture, check, provision, read, write
 from syncd.systems.commercetools.client import Client
 from syncd.systems.commercetools.endings import TOLD
+from syncd.systems.commercetools.imports import Importer
 from syncd.systems.commercetools.resources import resource_named
 from syncd.systems.commercetools.settings import CommercetoolsSettings
 from syncd.systems.contract import (
@@ -21,6 +24,9 @@ from syncd.systems.contract import (
     Abilities,
     Capabilities,
     Finding,
+    Job,
+    JobBook,
+    NoJobBook,
     Page,
     Payer,
     ReadResult,
@@ -36,6 +42,8 @@ CAPABILITIES: Final = Capabilities(
     read_batch=500,
     ordered_versions=True,
 )
+IMPORT_BATCH: Final = 2000
+"""Records in one import; 100 requests."""
 
 
 class CommercetoolsSystem:
@@ -48,10 +56,12 @@ class CommercetoolsSystem:
         payer: Payer,
         world: World,
         transport: httpx.AsyncBaseTransport | None = None,
+        jobs: JobBook | None = None,
     ) -> None:
         self._connection = connection
         self._world = world
         self._client = Client(connection, settings, payer, world, transport)
+        self._importer = Importer(connection, self._client, jobs or NoJobBook(), world) if settings.import_url else None
 
     @property
     def connection(self) -> str:
@@ -59,7 +69,7 @@ class CommercetoolsSystem:
 
     @property
     def capabilities(self) -> Capabilities:
-        return CAPABILITIES
+        return replace(CAPABILITIES, bulk_batch=IMPORT_BATCH) if self._importer is not None else CAPABILITIES
 
     def abilities(self, object_: str) -> Abilities:
         resource = resource_named(object_)
@@ -72,7 +82,8 @@ class CommercetoolsSystem:
         erased = {ChangeKind.ERASED} if resource.personal else set()
         tells[Channel.EVENT] = frozenset({ChangeKind.STATE, ChangeKind.DELETED, *erased})
         keyed = resource.keyed and Action.CREATE in resource.actions
-        return Abilities(scans=True, actions=resource.actions, keyed=keyed, versioned=True, tells=tells)
+        bulk = self._importer is not None and self._importer.serves(object_)
+        return Abilities(scans=True, actions=resource.actions, keyed=keyed, versioned=True, tells=tells, bulk=bulk)
 
     async def open(self) -> None:
         self._client.open()
@@ -103,4 +114,12 @@ class CommercetoolsSystem:
         return await capture.scan(self._client, mapping, cursor, lane)
 
     async def write(self, mapping: ObjectMapping, writes: Sequence[Write], lane: Lane) -> Sequence[Verdict]:
-        return await write.write(self._client, mapping, writes, lane)
+        verdicts: list[Verdict] = []
+        if self._importer is not None and self._importer.serves(mapping.object) and lane is Lane.BULK:
+            verdicts, writes = await self._importer.write(mapping, writes, lane)
+        return [*verdicts, *await write.write(self._client, mapping, writes, lane)] if writes else verdicts
+
+    async def resume(self, mapping: ObjectMapping, job: Job, lane: Lane) -> Sequence[Verdict]:
+        if self._importer is None:
+            raise VendorError(Failure(Remedy.ASK, "bad-job", "there is no import_url any more, and so nobody to ask"))
+        return await self._importer.resume(mapping, job, lane)
