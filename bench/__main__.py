@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 
-from bench import intake, queues, sandbox, weight
+from bench import hydrate, intake, queues, sandbox, weight
 from bench.measure import HERE, Report
 
 BENCHMARKS: Mapping[str, Callable[..., Report]] = {
@@ -20,6 +20,7 @@ BENCHMARKS: Mapping[str, Callable[..., Report]] = {
     "restart": weight.restart,
     "backlog": weight.backlog,
     "sandbox": sandbox.sandbox,
+    "hydrate": hydrate.hydrate,
 }
 
 

@@ -193,6 +193,7 @@ class Captor:
         cursor = await self._database.read(partial(_cursor, mapping=mapping, kind="hydrate"))
         text = None if again or cursor is None else cursor.cursor
         more = True
+        self._signals.filling.add(mapping.name)
         while more and self._scheduler is not None:
             await self._room()
             if not self._open(mapping):
@@ -212,6 +213,7 @@ class Captor:
             run = self._progress(run, page, result)
             text, more = page.cursor, page.more
         self._end(run)
+        self._signals.filling.discard(mapping.name)
         self._signals.tell("hydration.done", connection=mapping.connection, object=mapping.object, seen=run.seen)
 
     async def _listen(self, mapping: ObjectMapping) -> None:

@@ -26,6 +26,10 @@ LINGER_SECONDS = 0.25
 """While more is staged than one fold takes, a delivery may wait this long for company: one call for a hundred."""
 LONGEST_LINGER_SECONDS = 1.0
 """The same when the vendor's window is all but spent."""
+JOB_LINGER_SECONDS = 0.2
+"""How often it is looked whether enough has come together for a job."""
+STALLED_SECONDS = 3.0
+"""When nothing has come to it for so long, a job is begun with what there is."""
 PLENTY = 0.3
 """While less than this share of the window is used, nobody waits for company."""
 RESUME_SECONDS = 1.0
@@ -64,12 +68,19 @@ class Courier(Worker):
         if await self._look():
             return True
         await self._linger()
+        # One at a time: what can travel in one job is not shared out among couriers.
+        async with self._signals.gathering(self._connection):
+            groups = await self._gather()
+        for group in groups or ():
+            await self._send(group)
+        return groups is not None
+
+    async def _gather(self) -> list[list[Batch]] | None:
+        """What is sent now: batches that go together, a group a call. ``None`` when nothing is due."""
         batch = await self._claim()
         if batch is None:
-            return False
-        if batch.sends:
-            await self._send(await self._with_more(batch))
-        return True
+            return None
+        return await self._with_more(batch) if batch.sends else []
 
     async def _claim(self) -> Batch | None:
         now = self._world.clock.now_ms()
@@ -85,9 +96,9 @@ class Courier(Worker):
             self._metrics.deliveries_ended(self._connection, batch.mapping.object, "dead", batch.died)
         return batch
 
-    async def _with_more(self, batch: Batch) -> list[Batch]:
+    async def _with_more(self, batch: Batch) -> list[list[Batch]]:
         """More of the same for one job of the vendor's, where it takes many and nobody urgent waits. Claimed a batch at
-        a time, so that no transaction is long."""
+        a time, so that no transaction is long. Something else that came first is a group of its own."""
         batches, most = [batch], self._system.capabilities.bulk_batch
         full = self._system.capabilities.write_batch
         while (
@@ -99,10 +110,9 @@ class Courier(Worker):
             if more is None:
                 break
             if more.sends and (more.mapping is not batch.mapping or more.lane is not Lane.BULK):
-                await self._send([more])
-                break
+                return [[more], batches]
             batches.append(more)
-        return batches
+        return [batches]
 
     async def _send(self, batches: Sequence[Batch]) -> None:
         """Write batches of one mapping at once; settle each by itself."""
@@ -241,14 +251,34 @@ class Courier(Worker):
 
     async def _linger(self) -> None:
         """Let more come together while folds are behind or calls grow scarce, unless somebody urgent waits."""
+        if await self._await_job():
+            return
         scarce = max(0.0, self._health.pressure(self._connection) - PLENTY) / (1 - PLENTY)
         seconds = max(LINGER_SECONDS if self._signals.folding_behind else 0.0, LONGEST_LINGER_SECONDS * scarce)
         if not seconds:
             return
         enough = self._system.capabilities.write_batch
-        waiting, urgent = await self._database.read(partial(_waiting, connection=self._connection))
-        if 0 < waiting < enough and not urgent:
+        waiting, lane = await self._database.read(
+            partial(deliveries.waiting, connection=self._connection, limit=2 * enough)
+        )
+        if 0 < waiting < enough and lane != Lane.OPERATOR:
             await self.pause(seconds)
+
+    async def _await_job(self) -> bool:
+        """While something is filled for the first time, what is written goes in few large jobs, where the vendor takes
+        such: whether it was waited for company."""
+        most, before, stalled = self._system.capabilities.bulk_batch, -1, 0.0
+        waited = False
+        while most and self._signals.filling and not self.stopping.is_set() and stalled < STALLED_SECONDS:
+            waiting, lane = await self._database.read(
+                partial(deliveries.waiting, connection=self._connection, limit=most)
+            )
+            if not 0 < waiting < most or lane != Lane.BULK:
+                break
+            stalled = 0.0 if waiting > before else stalled + JOB_LINGER_SECONDS
+            before, waited = waiting, True
+            await self.pause(JOB_LINGER_SECONDS)
+        return waited
 
     async def _rest(self) -> None:
         now = self._world.clock.now_ms()
@@ -276,8 +306,3 @@ def _unknown(tx: Tx, connection: str, now: int) -> tuple[Sequence[Delivery], dic
 def _unknown_all(batch: Batch, error: Exception) -> list[Verdict]:
     failure = Failure(Remedy.LOOK, "state-file-unavailable", str(error), single=True)
     return [Verdict(one.record.id, Outcome.FAILED, failure=failure) for one in batch.sends]
-
-
-def _waiting(tx: Tx, connection: str) -> tuple[int, bool]:
-    count, lane = deliveries.waiting(tx, connection, 200)
-    return count, lane == Lane.OPERATOR

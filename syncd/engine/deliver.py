@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from syncd.engine import convert
 from syncd.engine.flows import Flows
@@ -28,6 +29,9 @@ from syncd.store.deliveries import Attempt, Move, Want
 from syncd.store.erasure import REASON
 from syncd.store.letters import DeadLetter
 from syncd.systems.contract import Conversion, Snapshot, Verdict
+
+SEEN: Final = "looked up: it is there"
+AGAIN_MS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,11 @@ def claim(tx: Tx, flows: Flows, connection: str, now: int, limit: int, paused: S
     if mapping is None:
         hold(tx, rows, now)
         return Batch(_nowhere(rows[0]), rows[0].lane, (), settled=len(rows))
-    plans = _plans(tx, flows, mapping, rows)
+    unread = _unread(tx, rows)
+    deliveries.move(
+        tx, [Move(one.id, DeliveryState.WAITING, now, due_at=now + AGAIN_MS, reason=SEEN) for one in unread]
+    )
+    plans = _plans(tx, flows, mapping, [one for one in rows if one not in unread])
     sends = [one for one in plans if isinstance(one, Send)]
     deliveries.claim(tx, [one.delivery.id for one in sends], now)
     flights.depart(tx, [(one.delivery.id, (one.record.id, connection, mapping.object), _flight(one)) for one in sends])
@@ -78,7 +86,20 @@ def claim(tx: Tx, flows: Flows, connection: str, now: int, limit: int, paused: S
     unchanged = sum(isinstance(one, InStep) for one in plans)
     books.count(tx, {"unchanged": unchanged})
     lane = min((one.delivery.lane for one in sends), default=Lane.BULK)
-    return Batch(mapping, lane, sends, len(plans) - len(sends), unchanged, len(unfit))
+    return Batch(mapping, lane, sends, len(rows) - len(sends), unchanged, len(unfit))
+
+
+def _unread(tx: Tx, rows: Sequence[Delivery]) -> list[Delivery]:
+    """Deliveries that were looked up and found, and of which what was found is not folded yet: the same would be sent
+    twice."""
+    looked = [one for one in rows if one.reason == SEEN]
+    if not looked:
+        return []
+    place = (looked[0].connection, looked[0].object)
+    held = links.of_records(tx, [one.record_id for one in looked])
+    ids = {one.record_id: link.external_id for one in looked if (link := held.get(one.record_id, {}).get(place))}
+    told = {one.external_id for one in changes.told_of(tx, *place, sorted(ids.values()))}
+    return [one for one in looked if ids.get(one.record_id) in told]
 
 
 def _flight(send: Send) -> dict[str, Value]:
@@ -422,7 +443,7 @@ def settle_look(
         tx,
         [
             Move(one.id, DeliveryState.WAITING, now, due_at=now + (500 if one.record_id in seen else 0),
-                 reason="looked up: it is there" if one.record_id in seen else "looked up: it is not there")
+                 reason=SEEN if one.record_id in seen else "looked up: it is not there")
             for one in rows
         ],
     )  # fmt: skip

@@ -43,6 +43,9 @@ class Signals:
         self._due: dict[str, Bell] = {}
         self.folding_behind = False
         """More is staged than one fold takes: deliveries may linger to travel together."""
+        self.filling: set[str] = set()
+        """Mappings that are being read for the first time: more of the bulk lane is on its way."""
+        self._gathering: dict[str, asyncio.Lock] = {}
         self._clock = clock
         self._recent: deque[News] = deque(maxlen=BACKLOG)
         self._readers: set[asyncio.Queue[News]] = set()
@@ -54,6 +57,10 @@ class Signals:
     def due(self, connection: str) -> Bell:
         """Deliveries to the connection are due."""
         return self._due.setdefault(connection, Bell())
+
+    def gathering(self, connection: str) -> asyncio.Lock:
+        """Held while deliveries to the connection are taken that travel together."""
+        return self._gathering.setdefault(connection, asyncio.Lock())
 
     def ring_staged(self) -> None:
         """After a commit that staged changes."""
