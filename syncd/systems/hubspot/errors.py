@@ -243,8 +243,12 @@ BLAMED_WINDOW: Final = "x-syncd-window"
 
 
 def blame(status: int, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
-    """The reply's headers in lower case; on a 429 also the spent window's name, where the body tells it."""
+    """The reply's headers in lower case; on a 429 also the spent window's name, where the body tells it, and on a 477 a
+    time to wait where the vendor names none."""
     told = {name.lower(): value for name, value in headers.items()}
+    if status == 477:
+        # The whole account is on the move: no call of the connection is of use until it has arrived.
+        told.setdefault("retry-after", f"{MIGRATION_SECONDS:.0f}")
     if status == 429:
         error = read_error(parse(body))
         name = _WINDOWS.get(_policy(error))

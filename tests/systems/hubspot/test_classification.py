@@ -18,6 +18,7 @@ from syncd.systems.hubspot.errors import (
     MIGRATION_SECONDS,
     ROLLING_SECONDS,
     SECONDLY_SECONDS,
+    blame,
     failure_of_item,
     failure_of_reply,
 )
@@ -128,6 +129,12 @@ def test_what_asks_to_wait_says_how_long(
 ) -> None:
     failure = failure_of_reply(status, orjson.dumps(body), headers, writes=True)
     assert (failure.remedy, failure.retry_after_seconds) == (WAIT, seconds)
+
+
+def test_an_account_that_moves_stops_every_call_for_as_long_as_it_says_or_a_while() -> None:
+    assert blame(477, {"Retry-After": "86400"}, b"")["retry-after"] == "86400"
+    assert blame(477, {}, b"")["retry-after"] == f"{MIGRATION_SECONDS:.0f}"
+    assert "retry-after" not in blame(423, {}, b"")
 
 
 def test_the_table_has_no_code_that_is_not_stated_here() -> None:

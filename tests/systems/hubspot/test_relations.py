@@ -9,12 +9,12 @@ import pytest
 from syncd.model.change import Lane
 from syncd.model.delivery import Action, Outcome
 from syncd.model.failure import Remedy
-from syncd.model.lens import Associated
+from syncd.model.lens import Associated, Choice
 from syncd.model.mapping import Direction, FieldMapping, ObjectMapping, RelationMapping
 from syncd.runtime.clock import ManualClock
 from syncd.sandbox.hubspot import search as searching
 from syncd.sandbox.hubspot.account import Profile
-from syncd.systems.contract import RelationWrite, VendorError, Write
+from syncd.systems.contract import RelationWrite, Severity, VendorError, Write
 from syncd.systems.hubspot import capture
 
 from .kit import CONTACTS, KEY, text
@@ -171,3 +171,62 @@ async def test_a_property_that_was_taken_away_is_absent_and_an_empty_one_is_not(
         for shot in (*read, *scanned, *polled):
             assert (shot.partial, "price_tier" in shot.data) == (True, False)
         assert len(polled) == 1
+
+
+@pytest.mark.parametrize(
+    ("faults", "remedy", "seconds"),
+    [("locked=1", Remedy.WAIT, 2.0), ("migrating=1", Remedy.WAIT, 5.0), ("fail_after=1", Remedy.RETRY, None)],
+)
+async def test_a_deletion_that_is_put_off_or_whose_answer_is_lost_is_done_in_the_end(faults, remedy, seconds):
+    async with opened(ManualClock()) as account:
+        hubspot = await account.ready()
+        [made] = (await applied(hubspot, CONTACTS, [contact(1)])).values()
+        deletion = Write(made.key, Action.DELETE, {}, external_id=made.external_id)
+        account.box.set_faults(faults)
+        [verdict] = await hubspot.write(CONTACTS, [deletion], Lane.LIVE)
+        assert (verdict.failure.remedy, verdict.failure.retry_after_seconds) == (remedy, seconds)
+        account.box.set_faults("none")
+        await applied(hubspot, CONTACTS, [deletion])
+        await applied(hubspot, CONTACTS, [deletion])
+        assert account.rows("contacts") == []
+
+
+async def test_rules_of_an_administrator_bind_writes_from_the_newest_version_on():
+    async with opened(ManualClock()) as account:
+        await account.ready()
+        account.person("set_rule", "contacts", name="firstname", rule={"max_length": 2})
+        for number, (version, bound) in enumerate((("v3", False), ("2026-03", False), ("2026-09", True))):
+            hubspot = await account.connect(api_version=version)
+            [verdict] = await hubspot.write(CONTACTS, [contact(number)], Lane.LIVE)
+            assert (verdict.outcome is Outcome.FAILED) is bound, version
+        assert (verdict.failure.remedy, verdict.failure.fields) == (Remedy.ASK, ("firstname",))
+
+
+async def test_every_object_gets_its_key_and_its_pipeline_on_request():
+    stages = Choice({"new": "unseen", "done": "resolved"})
+    async with opened(ManualClock()) as account:
+        own = account.vendor.people.act({"op": "define", "definition": {
+            "name": "machine", "labels": {}, "requiredProperties": [], "properties": []}})  # fmt: skip
+        mappings = [
+            ObjectMapping("x", "crm", object_, (FieldMapping("status", ("hs_pipeline_stage",), stages),), key_path=KEY,
+                          write=WRITES, constants={"hs_pipeline": "syncd_pipeline"})
+            for object_ in ("tickets", "orders")
+        ]  # fmt: skip
+        mappings += [
+            ObjectMapping("x", "crm", object_, (text("serial", "serial_number"),), key_path=KEY, write=WRITES)
+            for object_ in ("companies", "products", own)
+        ]
+        hubspot = await account.connect()
+        dry = await hubspot.provision(mappings, apply=False)
+        made = await hubspot.provision(mappings, apply=True)
+        assert {one.subject for one in dry} == {one.subject for one in made}
+        assert all(one.applied for one in made)
+        assert await hubspot.provision(mappings, apply=True) == []
+        assert {one.severity for one in await hubspot.check(mappings)} <= {Severity.OK, Severity.WARNING}
+        book = account.vendor.account.pipelines
+        kinds = account.vendor.account.kinds
+        states = [one.metadata for one in book.get(kinds.of("tickets"), "syncd_pipeline").stages.values()]
+        assert [one["ticketState"] for one in states] == ["OPEN", "CLOSED"]
+        [verdict] = await hubspot.write(mappings[0], [Write("x-1", Action.CREATE, {
+            "hs_pipeline": "syncd_pipeline", "hs_pipeline_stage": "resolved"})], Lane.LIVE)  # fmt: skip
+        assert verdict.outcome is Outcome.APPLIED
