@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from console.client import Client
+from console.reading import status as console_status
 from syncd.cli import main as syncd
 from syncd.demo.operator import Desk
 from syncd.demo.shop import ShopApi
@@ -194,3 +198,82 @@ async def test_a_stream_cut_for_longer_than_the_vendor_remembers_loses_nothing(f
     await until(arrived, "the edit that no event told of", seconds=20)
     assert [one["reason"] for one in force.syncd.events("stream.gap")] == ["position-lost"]
     await until(lambda: force.syncd.events("stream.mended"), "the gap mended", seconds=20)
+
+
+def judge(force: Force, customers: Sequence[Any], gone: Collection[str]) -> list[str]:
+    """What is missing, wrong or there twice, by what the shop and the org themselves hold."""
+    rows = force.org.people.act({"op": "query", "soql": "SELECT Id, Email, Phone, Customer_Number__c FROM Contact"})
+    held = Counter(one["Email"] for one in rows)
+    found = [f"{email} stands {count} times" for email, count in held.items() if count > 1]
+    contacts = {one["Email"]: one for one in rows}
+    for one in customers:
+        email = one["email"]
+        contact = contacts.get(email)
+        if email in gone:
+            found += [f"{email} came back"] if contact else []
+            continue
+        if contact is None:
+            found.append(f"{email} is missing")
+            continue
+        if contact["Customer_Number__c"] != one["customerNumber"]:
+            found.append(f"{email} has the number {contact['Customer_Number__c']}")
+        phone = ((one.get("custom") or {}).get("fields") or {}).get("phone")
+        if _digits(phone) != _digits(contact["Phone"]):
+            found.append(f"{email}: the shop has {phone}, the org {contact['Phone']}")
+    return found
+
+
+def _digits(phone: str | None) -> str:
+    return "".join(filter(str.isdigit, phone or ""))
+
+
+async def test_a_gap_with_everything_in_it_is_stated_and_nothing_of_it_is_missing_afterwards(force: Force) -> None:
+    """Creations, updates, a deletion and a merge that no event tells of any more."""
+    names = [f"gap{letter}" for letter in "abcdef"]
+    for name in names:
+        await force.customer(name)
+    ids = {name: (await force.contact_of(f"{name}@example.com"))["Id"] for name in names}
+    await force.settled()
+    await force.syncd.kill()
+    marks = {name: len(force.syncd.events(name)) for name in ("stream.gap", "stream.mended")}
+    people = force.org.people
+    for number, name in enumerate(names[:3]):
+        force.edit(ids[name], Phone=f"+49 228 55500{number}")
+    people.act({"op": "create", "object": "Contact", "values": {
+        "LastName": "New", "FirstName": "Gap", "Email": "gapnew@example.com", "Phone": "+49 228 555999"}})  # fmt: skip
+    people.act({"op": "delete", "object": "Contact", "id": ids["gapd"]})
+    people.act({"op": "merge", "object": "Contact", "id": ids["gapf"], "others": [ids["gape"]]})
+    force.edit(ids["gapf"], Phone="+49 228 555777")
+    people.act({"op": "expire_replay"})
+    force.sandbox.set_faults("salesforce.latency=0.1")
+    await force.syncd.start()
+
+    async def stated() -> Any:
+        status = await force.desk.status()
+        return status.gaps if status is not None else None
+
+    (gap,) = await until(stated, "the gap in the status", seconds=20, step=0.01)
+    assert (gap.mapping, gap.reason) == ("crm.Contact", "position-lost")
+    async with Client(force.folder / "control.sock") as client:
+        words = (await console_status(client)).lines
+    assert any("crm.Contact: gap" in one and "re-reading" in one for one in words)
+    await until(lambda: len(force.syncd.events("stream.mended")) > marks["stream.mended"], "the gap mended", seconds=30)
+    force.sandbox.set_faults("none")
+    assert [one["reason"] for one in force.syncd.events("stream.gap")[marks["stream.gap"] :]] == ["position-lost"]
+    await force.customer("gapnew")
+    shop = [f"{name}@example.com" for name in (*names, "gapnew")]
+
+    async def faults() -> list[str]:
+        rows = (await force.api.call("GET", "/customers?limit=100"))[1]["results"]
+        mine = [one for one in rows if one["email"] in shop]
+        assert len(mine) == len(shop)
+        return judge(force, mine, {"gapd@example.com", "gape@example.com"})
+
+    async def clean() -> bool:
+        return not await faults()
+
+    with contextlib.suppress(TimeoutError):
+        await until(clean, "a clean judgement", seconds=20, step=0.1)
+    await force.settled()
+    assert await faults() == []
+    assert not await stated()
