@@ -158,8 +158,9 @@ class Stage:
     async def _start_sandbox(self) -> None:
         # Disturbances begin with the trade: a shop is opened in good weather.
         self._sandbox = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "syncd.cli", "sandbox", "--seed", str(self.seed), stdout=asyncio.subprocess.PIPE
-        )
+            sys.executable, "-m", "syncd.cli", "sandbox", "--seed", str(self.seed),
+            "--vendor", "commercetools", "--vendor", "hubspot", stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
         if self._sandbox.stdout is None:
             raise StageError("the sandbox has no output")
         line = await asyncio.wait_for(self._sandbox.stdout.readline(), 30)

@@ -105,6 +105,38 @@ async def test_commercetools_lists_finds_changes_and_deletes_customers_that_were
                               ("delete", "customers", ids[6])]  # fmt: skip
 
 
+async def test_commercetools_has_business_units_with_associates_and_orders_of_the_customers(town: Town) -> None:
+    base = town.box.url("commercetools")
+    auth = {"auth": ("shop-frontend", "shop-secret"), "data": {"grant_type": "client_credentials"}}
+    token = (await town.call("POST", f"{base}/oauth/token", **auth))["access_token"]
+    town.http.headers["authorization"] = f"Bearer {token}"
+    base += "/demo-shop"
+    units = (await town.call("GET", f"{base}/business-units", params={"limit": 500}))["results"]
+    assert len(units) == len(town.world.firms("commercetools"))
+    division = next(one for one in units if one["unitType"] == "Division")
+    top = await town.call("GET", f"{base}/business-units/key={division['parentUnit']['key']}")
+    within = {"where": f'parentUnit(key = "{top["key"]}")'}
+    assert division["id"] in {
+        one["id"] for one in (await town.call("GET", f"{base}/business-units", params=within))["results"]
+    }
+    buyer = next(one for one in units if one["associates"])["associates"][0]["customer"]["id"]
+    assert buyer in town.ids("commercetools")
+    change = {"version": division["version"], "actions": [{"action": "changeName", "name": "Renamed"}]}
+    assert (await town.call("POST", f"{base}/business-units/{division['id']}", json=change))["name"] == "Renamed"
+    await town.call("DELETE", f"{base}/business-units/{top['id']}", 400, params={"version": top["version"]})
+
+    orders = (await town.call("GET", f"{base}/orders", params={"limit": 500, "sort": "id asc"}))["results"]
+    assert {one["customerId"] for one in orders} == set(town.ids("commercetools")[::3])
+    one = orders[4]
+    assert one["totalPrice"]["centAmount"] == one["lineItems"][0]["totalPrice"]["centAmount"] > 0
+    assert await town.call("GET", f"{base}/orders/order-number={one['orderNumber']}") == one
+    of_customer = {"where": f'customerId = "{one["customerId"]}"'}
+    assert (await town.call("GET", f"{base}/orders", params=of_customer))["results"] == [one]
+    state = {"version": one["version"], "actions": [{"action": "changeShipmentState", "shipmentState": "Shipped"}]}
+    assert (await town.call("POST", f"{base}/orders/{one['id']}", json=state))["shipmentState"] == "Shipped"
+    assert [effect[:2] for effect in town.effects()] == [("update", "business-units"), ("update", "orders")]
+
+
 def _group(rows: list[dict[str, Any]]) -> str:
     return str(next(row["customerGroup"]["id"] for row in rows if "customerGroup" in row))
 

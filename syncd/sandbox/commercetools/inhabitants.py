@@ -1,11 +1,14 @@
-"""The world as this project knows it: customers that were always there, their groups, and the catalogue."""
+"""The world as this project knows it: customers that were always there, their groups, and the catalogue.
+
+Business units and orders are in :mod:`~syncd.sandbox.commercetools.trade`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from syncd.sandbox.commercetools import seeding
+from syncd.sandbox.commercetools import seeding, trade
 from syncd.sandbox.commercetools.collection import Row, instant_of
 from syncd.sandbox.commercetools.project import Actor
 from syncd.sandbox.world.bases import PeopleBase
@@ -15,37 +18,13 @@ from syncd.sandbox.world.world import TIERS, Product, World
 if TYPE_CHECKING:
     from syncd.sandbox.commercetools.account import CommercetoolsSandbox
 
-_ID_BITS = 48
-
-
-class Uuids:
-    """Ids that look random and ascend with the rank all the same."""
-
-    def __init__(self, seed: int, size: int) -> None:
-        self._seed, self._size = seed, size
-        self._stride = (1 << _ID_BITS) // max(size, 1)
-
-    def at(self, rank: int) -> str:
-        low = mix(self._seed, rank, 31)
-        head = rank * self._stride + low % self._stride
-        tail = f"{mix(self._seed, rank, 32):016x}"
-        text = f"{head:012x}"
-        return f"{text[:8]}-{text[8:]}-4{tail[:3]}-a{tail[1:4]}-{tail[4:]}"
-
-    def rank_of(self, id_: str) -> int | None:
-        try:
-            rank = int(id_[:8] + id_[9:13], 16) // self._stride
-        except ValueError:
-            return None
-        return rank if 0 <= rank < self._size and self.at(rank) == id_ else None
-
 
 class Customers(PeopleBase[str, Row]):
     """Rows of ``customers``. ``groups``: the ids of the customer groups by tier."""
 
     def __init__(self, world: World, groups: Mapping[str, str]) -> None:
         super().__init__(world, "commercetools")
-        self._ids = Uuids(world.seed, self.size)
+        self._ids = trade.Uuids(world.seed, self.size)
         self._groups = groups
         self._tiers = {id_: tier for tier, id_ in groups.items()}
         self._actor = Actor("shop-frontend").tracked()
@@ -110,7 +89,7 @@ def _catalogue(product: Product, groups: Mapping[str, str]) -> dict[str, Any]:
 
 
 def populate(account: CommercetoolsSandbox, world: World) -> None:
-    """Only into a project without customers. Nothing goes to the ledger."""
+    """Only into a project without customers, business units and orders. Nothing goes to the ledger."""
     drafts = [{"groupName": tier.title(), "key": tier} for tier in TIERS[1:]]
     ids = seeding.seed(account, "customer-groups", drafts)
     groups = dict(zip(TIERS[1:], ids, strict=True))
@@ -118,4 +97,7 @@ def populate(account: CommercetoolsSandbox, world: World) -> None:
     products = map(world.product, range(world.products))
     seeding.seed(account, "products", (_catalogue(one, groups) for one in products))
     account.inhabitants = people = Customers(world, groups)
-    account.project.collections["customers"].settle(people)
+    seeding.seed(account, "associate-roles", [{"key": trade.BUYER, "buyerAssignable": True, "permissions": []}])
+    units, orders = trade.Units(world, people), trade.Orders(people, trade.patterns(account, world))
+    for path, base in (("customers", people), ("business-units", units), ("orders", orders)):
+        account.project.collections[path].settle(base)
