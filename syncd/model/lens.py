@@ -97,7 +97,8 @@ class Stringly:
 
 @dataclass(frozen=True, slots=True)
 class CentMoney:
-    """commercetools money: ``{"currencyCode", "centAmount", "fractionDigits"?, "preciseAmount"?}``."""
+    """commercetools money: ``{"currencyCode", "centAmount"}``, or in high precision ``"preciseAmount"`` with its own
+    ``"fractionDigits"``. Cents have as many digits as the currency has, whatever stands beside them."""
 
     name: str = "cent_money"
 
@@ -106,8 +107,10 @@ class CentMoney:
         if source is None:
             return None
         try:
-            amount = source.get("preciseAmount", source["centAmount"])
-            return money_from_minor(int(amount), source["currencyCode"], source.get("fractionDigits"))
+            precise = source.get("preciseAmount")
+            if precise is not None:
+                return money_from_minor(int(precise), source["currencyCode"], source["fractionDigits"])
+            return money_from_minor(int(source["centAmount"]), source["currencyCode"])
         except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
             raise LensError(f"money: {error}") from None
 

@@ -60,11 +60,11 @@ class InvalidValueError(ValueError):
     """A value does not fit its type. The message names the type and what was wrong, never a secret."""
 
 
-# ISO 4217 currencies whose minor unit is not two digits (the ones commerce systems carry).
+# ISO 4217 currencies whose minor unit is not two digits.
 _MINOR_DIGITS: Final = {
-    "BHD": 3, "CLP": 0, "DJF": 0, "GNF": 0, "IQD": 3, "ISK": 0, "JOD": 3, "JPY": 0, "KMF": 0, "KRW": 0,
-    "KWD": 3, "LYD": 3, "OMR": 3, "PYG": 0, "RWF": 0, "TND": 3, "UGX": 0, "VND": 0, "VUV": 0, "XAF": 0,
-    "XOF": 0, "XPF": 0,
+    "BHD": 3, "BIF": 0, "CLF": 4, "CLP": 0, "DJF": 0, "GNF": 0, "IQD": 3, "ISK": 0, "JOD": 3, "JPY": 0, "KMF": 0,
+    "KRW": 0, "KWD": 3, "LYD": 3, "OMR": 3, "PYG": 0, "RWF": 0, "TND": 3, "UGX": 0, "UYI": 0, "UYW": 4, "VND": 0,
+    "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
 }  # fmt: skip
 
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
