@@ -25,7 +25,7 @@ from syncd.sandbox.commercetools.fields import FIELDS
 from syncd.sandbox.commercetools.graphql import GraphQLDoor
 from syncd.sandbox.commercetools.imports import Imports
 from syncd.sandbox.commercetools.messages import Messages
-from syncd.sandbox.commercetools.orders import ORDERS, order_from_cart
+from syncd.sandbox.commercetools.orders import ORDERS, order_from_cart, order_from_quote
 from syncd.sandbox.commercetools.prices import PRICES
 from syncd.sandbox.commercetools.product_types import PRODUCT_TYPES
 from syncd.sandbox.commercetools.products import PRODUCTS
@@ -254,6 +254,8 @@ class CommercetoolsSandbox(Vendor):
                 return self._create(request, resource, actor, store)
             case "POST", ["import"] if resource is ORDERS:
                 return reply_json(create(self.project, ORDERS, _body(request), actor), 201)
+            case "POST", ["quotes"] if resource is ORDERS:
+                return reply_json(order_from_quote(self.project, _body(request), actor), 201)
             case method, [address]:
                 row = self._find(resource, address)
                 if store and not in_store.belongs(resource.path, row, store):

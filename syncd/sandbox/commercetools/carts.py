@@ -144,7 +144,7 @@ def _set_country(project: Project, row: Row, args: dict[str, Any]) -> None:
 
 CARTS.actions["setCustomerGroup"] = Action(shape("action:text customerGroup?:ri=customer-group"), _set_group)
 CARTS.actions["setCustomerId"] = Action(shape("action:text customerId?:text"), _set_customer)
-CARTS.actions["setBusinessUnit"] = Action(shape("action:text businessUnit?:ri=business-unit"), _set_unit)
+CARTS.actions["setBusinessUnit"] = Action(shape("action:text businessUnit:ri=business-unit"), _set_unit)
 CARTS.actions["setCountry"] = Action(shape("action:text country?:country"), _set_country)
 
 

@@ -155,6 +155,7 @@ FIELDS: dict[str, dict[str, Kind]] = {
         "paymentState": "text",
         "state": _REFERENCE,
         "cart": _REFERENCE,
+        "quote": _REFERENCE,
         "completedAt": "time",
         "syncInfo": {"channel": _REFERENCE, "externalId": "text", "syncedAt": "time"},
         "returnInfo": "any",

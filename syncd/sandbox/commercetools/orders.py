@@ -30,7 +30,11 @@ _STATES = {
 }
 _FROM_CART = shape(
     "id?:text cart?:ri=cart version:int orderNumber?:text purchaseOrderNumber?:text orderState?:text "
-    "paymentState?:text shipmentState?:text custom?:custom"
+    "paymentState?:text shipmentState?:text state?:ri=state custom?:custom"
+)
+_FROM_QUOTE = shape(
+    "quote:ri=quote version:int quoteStateToAccepted?:bool orderNumber?:text orderState?:text paymentState?:text "
+    "shipmentState?:text state?:ri=state"
 )
 _COPIED = (
     "customerId",
@@ -102,7 +106,30 @@ def _from_cart(project: Project, cart: Row, draft: dict[str, Any]) -> Row:
     row["cart"] = {"typeId": "cart", "id": cart["id"]}
     if "custom" in draft:
         row["custom"] = custom_of(project, "order", draft["custom"])
+    if "state" in draft:
+        row["state"] = project.reference(draft["state"])
     return row
+
+
+def order_from_quote(project: Project, body: Any, actor: Actor) -> Row:
+    """``POST /orders/quotes``: what was offered is ordered. Raises ``ApiError``."""
+    draft = check(body, _FROM_QUOTE)
+    quote = project.find(draft["quote"])
+    check_version(quote, draft["version"])
+    if quote["quoteState"] not in {"Pending", "Accepted"}:
+        raise invalid_operation(f"The quote is {quote['quoteState']}; an order can not be made from it.")
+    row: Row = {name: quote[name] for name in _COPIED if name in quote and name != "custom"}
+    row |= {"customerId": quote["customer"]["id"], "origin": "Quote", "syncInfo": [], "returnInfo": []}
+    row |= {"orderState": "Open", **check_states(draft), "quote": {"typeId": "quote", "id": quote["id"]}}
+    row |= {"shippingMode": "Single", "shipping": [], "refusedGifts": []}
+    row |= {"orderNumber": draft["orderNumber"]} if "orderNumber" in draft else {}
+    if "state" in draft:
+        row["state"] = project.reference(draft["state"])
+    project.check_unique("orders", {"id": "", **row})
+    order = project.create("orders", row, actor)
+    if draft.get("quoteStateToAccepted"):
+        project.replace("quotes", quote, {**quote, "quoteState": "Accepted"}, actor)
+    return order
 
 
 # -- import
@@ -118,7 +145,8 @@ _IMPORT = shape(
     "totalPrice:money orderNumber?:text purchaseOrderNumber?:text customerId?:text customerEmail?:text "
     "customerGroup?:ri=customer-group lineItems?:<line>* customLineItems?:<custom_line>* billingAddress?:address "
     "shippingAddress?:address orderState?:text paymentState?:text shipmentState?:text country?:country origin?:text "
-    "completedAt?:time custom?:custom inventoryMode?:text taxRoundingMode?:text taxCalculationMode?:text "
+    "completedAt?:time custom?:custom state?:ri=state businessUnit?:ri=business-unit store?:ri=store "
+    "inventoryMode?:text taxRoundingMode?:text taxCalculationMode?:text "
     "priceRoundingMode?:text",
     line=_LINE,
     custom_line=shape(lines.CUSTOM_LINE_DRAFT),
@@ -134,6 +162,7 @@ def _build(project: Project, draft: dict[str, Any]) -> Row:
     row |= {"totalPrice": draft["totalPrice"], "shippingMode": "Single", "shipping": [], "refusedGifts": []}
     row |= {"syncInfo": [], "returnInfo": [], "lineItems": [], "customLineItems": []}
     _place_customer(project, row, draft)
+    _place_elsewhere(project, row, draft)
     for name in ("billingAddress", "shippingAddress"):
         if name in draft:
             row[name] = new_address(project, draft[name])
@@ -145,6 +174,15 @@ def _build(project: Project, draft: dict[str, Any]) -> Row:
     for one in row["customLineItems"]:
         one["totalPrice"] = cent_money(one["money"]["currencyCode"], one["money"]["centAmount"] * one["quantity"])
     return row
+
+
+def _place_elsewhere(project: Project, row: Row, draft: dict[str, Any]) -> None:
+    if "state" in draft:
+        row["state"] = project.reference(draft["state"])
+    if "businessUnit" in draft:
+        row["businessUnit"] = {"typeId": "business-unit", "key": project.find(draft["businessUnit"])["key"]}
+    if "store" in draft:
+        row["store"] = store_reference(project, draft["store"])
 
 
 def _place_customer(project: Project, row: Row, draft: dict[str, Any]) -> None:

@@ -137,10 +137,18 @@ _ROLES: Final = Table(
 
 _SALE: Final[Mapping[str, Way]] = {
     "customerEmail": Single("setCustomerEmail", "email"),
-    **_sets("customerId", "shippingAddress", "billingAddress", "locale", "purchaseOrderNumber", "businessUnit"),
+    "shippingAddress": Single("setShippingAddress", "address"),
+    "billingAddress": Single("setBillingAddress", "address"),
+    **_sets("customerId", "locale", "purchaseOrderNumber"),
 }
 
-_CARTS: Final = Table({**_SALE, **_sets("key", "country", "customerGroup", "deleteDaysAfterLastModification")})
+_CARTS: Final = Table(
+    {
+        **_SALE,
+        **_sets("key", "country", "customerGroup", "deleteDaysAfterLastModification"),
+        "businessUnit": Single("setBusinessUnit", "businessUnit", clears=False),
+    }
+)
 
 _ORDERS: Final = Table(
     {
@@ -148,7 +156,7 @@ _ORDERS: Final = Table(
         "orderNumber": Single("setOrderNumber", "orderNumber", once=True),
         **_changes("orderState", "paymentState", "shipmentState"),
         "state": Single("transitionState", "state", clears=False),
-        "store": Single("setStore", "store"),
+        **_sets("store", "businessUnit"),
         "syncInfo": SYNC_INFO,
     }
 )

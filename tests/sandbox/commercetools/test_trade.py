@@ -147,7 +147,10 @@ async def test_a_cart_is_asked_for_worked_on_and_quoted(shop: Shop) -> None:
     assert (quote["customer"]["id"], quote["businessUnit"]) == (ada["id"], ref("business-unit", key="acme"))
     skip = {"action": "changeQuoteState", "quoteState": "DeclinedForRenegotiation"}
     assert code(await shop.update("/quotes", quote, skip, status=400)) == "InvalidOperation"
-    quote = await shop.update("/quotes", quote, {"action": "changeQuoteState", "quoteState": "Accepted"})
+    body = {"quote": ref("quote", id=quote["id"]), "version": quote["version"], "quoteStateToAccepted": True}
+    order = await shop.post("/orders/quotes", body, 201)
+    assert (order["customerId"], order["quote"]["id"], order["origin"]) == (ada["id"], quote["id"], "Quote")
+    quote = await shop.get(f"/quotes/{quote['id']}")
     back = {"action": "changeQuoteState", "quoteState": "Pending"}
     assert code(await shop.update("/quotes", quote, back, status=400)) == "InvalidOperation"
 
