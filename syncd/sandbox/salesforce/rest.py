@@ -14,7 +14,9 @@ def dispatch(call: Call) -> Answer:
     match call.path[:1]:
         case ():
             call.only("GET", "HEAD")
-            return Answer(200, resources(call.base))
+            host = f"{call.headers.get(':scheme', 'http')}://{call.headers.get('host', '')}"
+            who = f"{host}/id/{call.org.id}/{call.caller.user_id}"
+            return Answer(200, {**resources(call.base), "identity": who})
         case ("sobjects",):
             return api_rows.answer(call)
         case ("query" | "queryAll",):

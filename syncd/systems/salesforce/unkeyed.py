@@ -18,7 +18,7 @@ from syncd.model.failure import Failure, Remedy
 from syncd.systems.contract import OutOfBudgetError, VendorError
 from syncd.systems.mishaps import failure_of
 from syncd.systems.salesforce.abilities import NATURAL_KEYS
-from syncd.systems.salesforce.collections import Input, Target, write_records
+from syncd.systems.salesforce.collections import Input, Target, updateable, write_records
 from syncd.systems.salesforce.describe import Schema
 from syncd.systems.salesforce.draft import Draft
 from syncd.systems.salesforce.ids import is_id, long_id
@@ -46,6 +46,10 @@ async def create(rest: Rest, schema: Schema, drafts: Sequence[Draft], lane: Lane
         for draft in drafts:
             draft.fail(failure_of(error))
         return
+    for draft in drafts:
+        if draft.external_id:
+            # It is there: what may be changed of it is changed, and an object that cannot be changed stands as it is.
+            draft.values = updateable(schema, draft.values) if schema.updateable else {}
     new = [one for one in drafts if not one.external_id]
     inputs = [Input(mark, "|".join(_natural(schema, one)), body(one.values, schema)) for mark, one in enumerate(new)]
     done = await write_records(rest, Target(schema, inserts=True), inputs, lane)

@@ -405,6 +405,45 @@ async def test_a_hundred_and_more_events_flow_with_one_batch_at_a_time(live: Hou
     await follower.cut()
 
 
+async def test_a_quiet_topic_moves_its_position_and_the_days_events_are_watched(live: House) -> None:
+    crm = await live.connect(events_reserve=0.5)
+    follower = Follower(crm)
+    await standing(live, follower)
+    before = follower.cursor
+    live.act("stream", settings={"keepalive_seconds": 0.05})
+    live.person(1)
+    await follower.until_changes(1)
+    told = follower.cursor
+    (quiet,) = await follower.take()
+    assert not quiet.changes
+    assert len({before, told, quiet.cursor}) == 3, "a position that only events moved would age out with them"
+    live.act("limits", settings={"events_delivered": 1})
+    crm._streams._allocation._looked = float("-inf")
+    (warned,) = await follower.take()
+    assert "of 1 events are left for the day" in warned.notice
+    await follower.cut()
+
+
+async def test_a_field_that_is_taken_away_under_load_keeps_no_other_from_being_told(live: House) -> None:
+    crm = await live.connect()
+    mapping = replace(PEOPLE, fields=(*PEOPLE.fields, plain("customer_number", "Customer_Number__c")))
+    one, two = live.person(1, Customer_Number__c="C-1"), live.person(2, Customer_Number__c="C-2")
+    first = await crm.read(mapping, [one], Lane.LIVE)
+    assert (first.found[one].partial, first.found[one].data["Customer_Number__c"]) == (False, "C-1")
+    live.act("delete_field", object="Contact", name="Customer_Number__c")
+    second = (await crm.read(mapping, [one, two], Lane.LIVE)).found
+    assert {shot.partial for shot in second.values()} == {True}
+    assert all("Customer_Number__c" not in shot.data for shot in second.values()), "absent, not empty"
+    page = await crm.poll(mapping, None, Lane.SCHEDULED)
+    assert {shot.partial for shot in page.snapshots} == {True}
+    sets = replace(create(3), values={**create(3).values, "Customer_Number__c": "C-3"})
+    verdicts = {one.key: one for one in await crm.write(mapping, [sets, create(4)], Lane.LIVE)}
+    assert verdicts[create(4).key].outcome is Outcome.APPLIED
+    failure = verdicts[sets.key].failure
+    assert failure is not None
+    assert (failure.remedy, failure.code) == (Remedy.ASK, "INVALID_FIELD")
+
+
 @pytest.mark.parametrize("how", ["expire_replay", "reset_stream"])
 async def test_a_lost_position_is_stated_and_exactly_its_span_is_read_again(live: House, how: str) -> None:
     crm = await live.connect()
@@ -424,9 +463,10 @@ async def test_a_lost_position_is_stated_and_exactly_its_span_is_read_again(live
     assert stated.gap.from_at > 0
     while not any(one.mended for one in later.batches):
         await later.take()
-    told = {one.external_id for batch in later.batches for one in batch.snapshots}
+    told = {one.external_id: one for batch in later.batches for one in batch.snapshots}
     assert missed[0] in told
     assert before in told, "the span reaches a minute beyond its ends"
+    assert told[missed[1]].deleted, "also of the last minute, of which the feed of deletions tells nothing yet"
     live.act("stream", settings={"keepalive_seconds": 270})
     person = live.person(9)
     (change,) = await later.until_changes(1)

@@ -18,13 +18,13 @@ from structlog.testing import capture_logs
 from syncd.model.change import Lane
 from syncd.model.failure import Remedy
 from syncd.runtime.secret import Secret
-from syncd.systems.contract import VendorError
+from syncd.systems.contract import Severity, VendorError
 from syncd.systems.salesforce.auth import JWT_GRANT, Auth
 from syncd.systems.salesforce.codes import OAUTH
 from syncd.systems.salesforce.settings import Grant, Settings
 from syncd.systems.salesforce.vitals import Vitals
 
-from .kit import NOW, ORG_ID, USER_ID, settings, world
+from .kit import NOW, ORG_ID, USER_ID, Answer, Vendor, connected, settings, world
 
 HOME = "https://acme.my.salesforce.com"
 
@@ -137,6 +137,16 @@ async def test_the_legacy_flow_works_and_is_warned_of_once() -> None:
     assert endpoint.asked[0][1]["password"] == "pw+token"
     assert [line["event"] for line in logs] == ["salesforce.legacy_sign_in"]
     assert "pw+token" not in str(logs)
+
+
+async def test_the_doctor_warns_of_the_legacy_flow(org: Vendor) -> None:
+    org.route("GET", "/services/data/", lambda _: Answer(200, [{"version": "67.0"}]))
+    org.on("GET", "limits", lambda _: Answer(200, {}))
+    legacy = {"auth": Grant.PASSWORD, "username": "u", "password": Secret("hunter3")}
+    async with connected(org, **legacy) as crm:
+        found = {one.code: one for one in await crm.check([])}
+    assert found["legacy-sign-in"].severity is Severity.WARNING
+    assert "client_credentials" in found["legacy-sign-in"].remedy
 
 
 async def test_many_callers_share_one_sign_in() -> None:
