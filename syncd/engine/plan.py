@@ -77,7 +77,11 @@ def plan(
     relations: list[RelationWrite] = []
     for relation in mapping.relations:
         parent_id = record.fields.get(relation.field)
-        if relation.field not in names or not parent_id:
+        if relation.field not in names:
+            continue
+        if not parent_id:
+            # Nobody any more. A reference field of the vendor's is emptied as a value is; an association is taken away.
+            relations.extend(() if relation.path else _former(relation, link, None, link_of))
             continue
         parent = link_of(str(parent_id), relation.object)
         if parent is None or parent.gone:
@@ -103,11 +107,11 @@ def plan(
     )  # fmt: skip
 
 
-def _former(relation: RelationMapping, link: Link | None, parent: Link, link_of: LinkOf) -> list[RelationWrite]:
-    """The association that the new one replaces."""
+def _former(relation: RelationMapping, link: Link | None, parent: Link | None, link_of: LinkOf) -> list[RelationWrite]:
+    """The association that the new one replaces, or that has no successor."""
     before = link.shadow.get(relation.field) if link else None
     former = link_of(str(before), relation.object) if before else None
-    if former is None or former.external_id == parent.external_id:
+    if former is None or (parent is not None and former.external_id == parent.external_id):
         return []
     return [_relate(relation, former, remove=True)]
 
