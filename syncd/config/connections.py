@@ -8,7 +8,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from syncd.config.lines import Key
 from syncd.config.models import (
+    SUBSCRIPTION_SECRETS,
     SYSTEMS,
     BigcommerceSettings,
     CommercetoolsSettings,
@@ -127,6 +129,18 @@ def _salesforce(source: Source, connection: SalesforceSettings) -> SalesforceSet
     return connection
 
 
+def _check_destination(source: Source, key: Key, destination: Mapping[str, str]) -> None:
+    if not destination:
+        return
+    kind = destination.get("type", "")
+    if kind not in SUBSCRIPTION_SECRETS:
+        source.add((*key, "type"), f"must be a kind of destination{meant(kind, tuple(SUBSCRIPTION_SECRETS))}", kind)
+        return
+    for member, name in SUBSCRIPTION_SECRETS[kind].items():
+        if member in destination:
+            source.add((*key, member), f"is a secret: `syncd credentials set <connection> {name}`")
+
+
 def _commercetools(source: Source, connection: CommercetoolsSettings) -> CommercetoolsSettings:
     key = ("connections", connection.name)
     for name, purpose in (("project", "the project key"), ("client_id", "the id of an API client made for syncd")):
@@ -134,6 +148,7 @@ def _commercetools(source: Source, connection: CommercetoolsSettings) -> Commerc
             source.lacks((*key, name), f"is needed: {purpose}")
     if not connection.region and not (connection.api_url and connection.auth_url):
         source.lacks((*key, "region"), 'is needed, such as "europe-west1.gcp" (or api_url and auth_url)')
+    _check_destination(source, (*key, "subscription", "destination"), connection.subscription.destination)
     host = f"{connection.region}.commercetools.com"
     return replace(
         connection,

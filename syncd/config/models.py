@@ -179,6 +179,36 @@ class ConnectionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SubscriptionSettings:
+    """A subscription of commercetools that syncd makes and looks after; none where no destination is given."""
+
+    key: str = "syncd"
+    """The subscription's own key."""
+    format: Annotated[str, OneOf(("CloudEvents", "Platform"))] = "CloudEvents"
+    destination: Mapping[str, str] = field(default_factory=dict)
+    """As the vendor has it: ``type`` and that type's members, but for its secrets."""
+
+
+SUBSCRIPTION_SECRETS: Final[Mapping[str, Mapping[str, str]]] = {
+    "SQS": {"accessKey": "subscription_access_key", "accessSecret": "subscription_access_secret"},
+    "SNS": {"accessKey": "subscription_access_key", "accessSecret": "subscription_access_secret"},
+    "EventBridge": {},
+    "AzureServiceBus": {"connectionString": "subscription_connection_string"},
+    "EventGrid": {"accessKey": "subscription_access_key"},
+    "GoogleCloudPubSub": {},
+    "ConfluentCloud": {"apiKey": "subscription_api_key", "apiSecret": "subscription_api_secret"},
+}
+"""Type of a destination to its secret members, each with the name of the secret that fills it."""
+
+
+def subscription_secrets(destination: Mapping[str, str]) -> Mapping[str, str]:
+    """The secret members of a destination, by name, with the names of their secrets."""
+    if destination.get("authenticationMode") == "IAM":
+        return {}
+    return SUBSCRIPTION_SECRETS.get(destination.get("type", ""), {})
+
+
+@dataclass(frozen=True, slots=True)
 class CommercetoolsSettings(ConnectionSettings):
     SIDE: ClassVar[str] = "commerce"
 
@@ -194,6 +224,7 @@ class CommercetoolsSettings(ConnectionSettings):
     """Of an API client of syncd's own; its writes are recognised by it."""
     scopes: tuple[str, ...] = ()
     """Scopes to ask for, without the project; empty for all the API client has."""
+    subscription: SubscriptionSettings = SubscriptionSettings()
     reads: Annotated[str, OneOf(("auto", "rest", "graphql"))] = "auto"
     """``auto``: lists by GraphQL, which answers the mapped fields alone, where all of them can be asked for so.
     ``rest``: never. ``graphql``: as ``auto``, and ``syncd check`` warns of mappings that are read otherwise."""

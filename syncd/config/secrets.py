@@ -13,6 +13,7 @@ from syncd.config.models import (
     ConnectionSettings,
     HubspotSettings,
     SalesforceSettings,
+    subscription_secrets,
 )
 
 
@@ -41,7 +42,7 @@ def secret_needs(configuration: Configuration) -> tuple[SecretNeed, ...]:
 def connection_needs(configuration: Configuration, connection: ConnectionSettings) -> tuple[SecretNeed, ...]:
     """The secrets of one connection."""
     if isinstance(connection, CommercetoolsSettings):
-        return (SecretNeed(connection.name, "client_secret", f"secret of the API client {connection.client_id}"),)
+        return tuple(_commercetools(connection))
     if isinstance(connection, HubspotSettings):
         webhooks = any(one.capture.webhook for one in configuration.mappings_of(connection.name))
         return tuple(_hubspot(connection, webhooks=webhooks))
@@ -51,6 +52,13 @@ def connection_needs(configuration: Configuration, connection: ConnectionSetting
         webhooks = any(one.capture.webhook for one in configuration.mappings_of(connection.name))
         return tuple(_bigcommerce(connection, webhooks=webhooks))
     return ()
+
+
+def _commercetools(connection: CommercetoolsSettings) -> Iterator[SecretNeed]:
+    yield SecretNeed(connection.name, "client_secret", f"secret of the API client {connection.client_id}")
+    destination = connection.subscription.destination
+    for member, name in subscription_secrets(destination).items():
+        yield SecretNeed(connection.name, name, f"{member} of the subscription's {destination['type']} destination")
 
 
 def _hubspot(connection: HubspotSettings, *, webhooks: bool) -> Iterator[SecretNeed]:

@@ -11,6 +11,7 @@ from syncd.config.models import (
     ConnectionSettings,
     HubspotSettings,
     SalesforceSettings,
+    subscription_secrets,
 )
 from syncd.model.change import Change
 from syncd.runtime.clock import World
@@ -69,6 +70,16 @@ def build_system(
     raise TypeError(f"no system is built from {type(connection).__name__}")
 
 
+def _subscription(connection: CommercetoolsSettings, needed: Callable[[str], Secret]) -> Any:
+    from syncd.systems.commercetools.settings import Subscription
+
+    told = connection.subscription
+    if not told.destination:
+        return None
+    secrets = {member: needed(name) for member, name in subscription_secrets(told.destination).items()}
+    return Subscription(told.key, told.format, dict(told.destination), secrets)
+
+
 def _commercetools(
     connection: CommercetoolsSettings,
     needed: Callable[[str], Secret],
@@ -84,6 +95,7 @@ def _commercetools(
         api_url=connection.api_url,
         auth_url=connection.auth_url,
         import_url=connection.import_url,
+        subscription=_subscription(connection, needed),
         client_id=Secret(connection.client_id),
         client_secret=needed("client_secret"),
         scopes=connection.scopes,

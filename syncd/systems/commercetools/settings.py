@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,6 +16,22 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 class SettingsError(ValueError):
     """A setting that can never work. The message names it and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """The subscription that syncd looks after."""
+
+    key: str
+    format: str
+    """``CloudEvents`` or ``Platform``."""
+    destination: Mapping[str, str]
+    """As the vendor has it, without what is secret."""
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    """The members of the destination that are secret."""
+
+    def revealed(self) -> dict[str, str]:
+        return {**self.destination, **{name: value.reveal() for name, value in self.secrets.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +49,8 @@ class CommercetoolsSettings:
     """The custom type given to a customer that has none when a custom field is first written."""
     import_url: str = ""
     """Base of the Import API, such as ``https://import.europe-west1.gcp.commercetools.com``; empty: not used."""
+    subscription: Subscription | None = None
+    """``None``: syncd makes and looks after none."""
     reads: str = "auto"
     """``auto`` and ``graphql``: lists of what is mapped by GraphQL, where that can be; ``rest``: never."""
     concurrency: int = 10

@@ -19,6 +19,7 @@ from syncd.systems.commercetools.endings import TOLD
 from syncd.systems.commercetools.imports import Importer
 from syncd.systems.commercetools.resources import resource_named
 from syncd.systems.commercetools.settings import CommercetoolsSettings
+from syncd.systems.commercetools.subscriptions import subscriptions
 from syncd.systems.contract import (
     UNKNOWN,
     Abilities,
@@ -92,14 +93,18 @@ class CommercetoolsSystem:
         await self._client.close()
 
     async def check(self, mappings: Sequence[ObjectMapping]) -> Sequence[Finding]:
-        return await check.check(self._client, self._connection, mappings, self._world)
+        findings = await check.check(self._client, self._connection, mappings, self._world)
+        if any(one.code == "credential" for one in findings):
+            findings += await subscriptions(self._client, self._connection, mappings, apply=False)
+        return findings
 
     async def provision(self, mappings: Sequence[ObjectMapping], *, apply: bool) -> Sequence[Finding]:
         try:
-            return await provision.provision(self._client, self._connection, mappings, apply=apply)
+            findings = await provision.provision(self._client, self._connection, mappings, apply=apply)
         except VendorError as error:
             subject = f"{self._connection}.types"
-            return [provision.refused("types-unreadable", subject, "custom types cannot be read", error)]
+            findings = [provision.refused("types-unreadable", subject, "custom types cannot be read", error)]
+        return findings + await subscriptions(self._client, self._connection, mappings, apply=apply)
 
     async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
         return await read.read(self._client, mapping, ids, lane)
