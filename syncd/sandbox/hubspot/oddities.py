@@ -16,7 +16,7 @@ MIGRATION_SECONDS = 5
 
 
 class Oddities:
-    """``locked``, ``migrating``, ``anonymous`` and ``empty`` of the fault plan."""
+    """``locked``, ``conflict``, ``migrating``, ``anonymous`` and ``empty`` of the fault plan."""
 
     def __init__(self, seed: float, faults: VendorFaults) -> None:
         self._faults = faults
@@ -32,8 +32,11 @@ class Oddities:
                 "MIGRATION_IN_PROGRESS",
                 headers={"Retry-After": str(MIGRATION_SECONDS)},
             )
-        if write and throw - plan.migrating < plan.locked:
+        throw -= plan.migrating
+        if write and throw < plan.locked:
             raise ApiError(423, "The resource is locked, wait at least 2 seconds and try again", "LOCKED")
+        if write and throw - plan.locked < plan.conflict:
+            raise ApiError(409, "The object was changed by another request at the same time", "CONFLICT")
 
     def after(self, reply: Reply) -> Reply:
         """What becomes of the reply to a batch write."""

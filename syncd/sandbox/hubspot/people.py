@@ -68,6 +68,7 @@ class People:
             "define": lambda deed: define(self._account, deed["definition"]).type_id,
             "create_property": lambda deed: self.create_property(self._kind(deed), deed["definition"]),
             "archive_property": lambda deed: self.archive_property(self._kind(deed), str(deed["name"])),
+            "retype_property": self._retype_property,
             "restore_property": lambda deed: self.restore_property(self._kind(deed), str(deed["name"])),
             "set_rule": self._set_rule,
             "create_pipeline": lambda deed: self._account.pipelines.create(self._kind(deed), deed["definition"]).json(),
@@ -143,6 +144,9 @@ class People:
         self._account.properties.restore(kind, name)
         if self._account.properties.get(kind, name).unique:
             self._account.records.reindex(kind, name)
+
+    def _retype_property(self, deed: Mapping[str, Any]) -> dict[str, Any]:
+        return self._account.properties.retype(self._kind(deed), str(deed["name"]), deed["definition"]).json()
 
     def _set_rule(self, deed: Mapping[str, Any]) -> None:
         rule = Rule(**deed["rule"]) if deed.get("rule") else None

@@ -272,6 +272,15 @@ class PropertyBook:
         self._live[kind.name][name] = changed
         return changed
 
+    def retype(self, kind: Kind, name: str, body: Mapping[str, Any]) -> Definition:
+        """What only people can do, in the screens: another type, other options. What stands in records stays."""
+        definition = self.get(kind, name)
+        if not definition.own:
+            raise validation(f"Property {name} is defined by HubSpot and its definition is read only")
+        changed = self._made(kind, name, {**definition.json(), **body})
+        self._live[kind.name][name] = changed
+        return changed
+
     def set_rule(self, kind: Kind, name: str, rule: Rule | None) -> None:
         self._live[kind.name][name] = replace(self.get(kind, name), rule=rule)
 

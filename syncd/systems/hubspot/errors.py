@@ -47,7 +47,8 @@ BY_CODE: Final[Mapping[str, Remedy]] = {
     "INVALID_PERMISSIONS": Remedy.STOP,
     "OBJECT_NOT_FOUND": Remedy.GONE,
     "METHOD_NOT_ALLOWED": Remedy.ASK,
-    "CONFLICT": Remedy.ASK,
+    # Two writers met: it passes. Where the other one is an object that exists, its id is told, and it is linked.
+    "CONFLICT": Remedy.RETRY,
     "OBJECT_ALREADY_EXISTS": Remedy.ASK,
     "RATE_LIMIT": Remedy.WAIT,
     "RATE_LIMITS": Remedy.WAIT,
@@ -131,6 +132,9 @@ _STATUS_OF: Final[Mapping[str, int]] = {
 }
 """The status an item of a 207 would have had on its own."""
 
+BLOCKED: Final = frozenset({"GDPR_BLACKLISTED_EMAIL"})
+"""A person who was deleted for privacy is not made again."""
+
 SCHEMA_CODES: Final = frozenset({"PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE"})
 """Refusals of a property, whatever its value: every input that sets it fails alike."""
 
@@ -185,6 +189,7 @@ def read_error(data: Any) -> Told:
     codes = [
         *(str(one["error"]) for one in embedded if isinstance(one.get("error"), str)),
         *(str(part["code"]) for part in parts[1:] if isinstance(part.get("code"), str)),
+        *((str(data["subCategory"]),) if str(data.get("subCategory")) in BLOCKED else ()),
         *(str(data[name]) for name in ("category", "errorType") if isinstance(data.get(name), str)),
         *((str(data["status"]),) if data.get("status") not in (None, "error") else ()),
         *((str(data["error"]),) if isinstance(data.get("error"), str) else ()),
@@ -297,6 +302,10 @@ def _finish(
     if remedy is Remedy.LOOK and not writes:
         remedy = Remedy.RETRY
     message = told.message or f"HTTP {status} without a message"
+    if told.code in BLOCKED:
+        message = (
+            f"{message}: HubSpot deleted this person for privacy and blocks the address; discard it, or lift the block"
+        )
     if told.scopes:
         message = f"{message} (needed: {', '.join(told.scopes)})"
     return Failure(

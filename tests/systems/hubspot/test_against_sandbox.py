@@ -388,3 +388,38 @@ async def test_through_a_storm_every_write_ends_once_in_effect():
         keys = Counter(one["properties"].get(KEY) for one in account.rows("contacts"))
         assert len(keys) == 120
         assert set(keys.values()) == {1}
+
+
+async def test_a_person_deleted_for_privacy_is_not_made_again_and_the_operator_is_told_why(account):
+    hubspot = await account.ready()
+    [made] = (await applied(hubspot, CONTACTS, [contact(1)])).values()
+    account.person("gdpr_delete", "contacts", id=made.external_id)
+    assert made.external_id in (await hubspot.read(CONTACTS, [made.external_id], Lane.LIVE)).missing
+    [verdict, other] = sorted(
+        await hubspot.write(CONTACTS, [contact(1), contact(2)], Lane.LIVE),
+        key=lambda one: one.outcome is Outcome.APPLIED,
+    )
+    assert (verdict.failure.remedy, verdict.failure.code) == (Remedy.ASK, "GDPR_BLACKLISTED_EMAIL")
+    assert "deleted this person for privacy" in verdict.failure.message
+    assert "p1@example.com" not in verdict.failure.message
+    assert other.outcome is Outcome.APPLIED
+
+
+async def test_conflicts_pass_and_cost_one_call_each_and_a_retyped_property_is_told_by_name():
+    async with opened(ManualClock()) as account:
+        hubspot = await account.ready()
+        account.box.set_faults("conflict=1")
+        before = account.vendor.requests
+        verdicts = await hubspot.write(CONTACTS, [contact(n) for n in range(50)], Lane.LIVE)
+        assert account.vendor.requests - before == 1
+        assert {(one.failure.remedy, one.failure.code) for one in verdicts} == {(Remedy.RETRY, "CONFLICT")}
+        account.box.set_faults("none")
+        await applied(hubspot, CONTACTS, [contact(n) for n in range(50)])
+        account.person(
+            "retype_property", "contacts", name="price_tier", definition={"type": "number", "fieldType": "number"}
+        )
+        tiered = Write("customer-tier", Action.CREATE, {"email": "t@example.com", "price_tier": "gold"})
+        verdicts = told(await hubspot.write(CONTACTS, [tiered, contact(60)], Lane.LIVE))
+        assert verdicts["customer-tier"].failure.fields == ("price_tier",)
+        assert verdicts["customer-tier"].failure.remedy is Remedy.ASK
+        assert verdicts[contact(60).key].outcome is Outcome.APPLIED
