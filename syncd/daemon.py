@@ -9,7 +9,7 @@ import signal
 import socket
 import sqlite3
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol
@@ -30,6 +30,7 @@ from syncd.credentials import CredentialError, Credentials, open_credentials
 from syncd.engine import jobs
 from syncd.engine.capture import Captor
 from syncd.engine.courier import Courier
+from syncd.engine.fit import misfits
 from syncd.engine.flows import Flows
 from syncd.engine.folder import Folder
 from syncd.engine.health import Health
@@ -52,7 +53,7 @@ from syncd.store.database import Database, Tx
 from syncd.store.errors import StoreError
 from syncd.store.jobs import Noted
 from syncd.systems.build import MissingSecret, build_system
-from syncd.systems.contract import Call, System
+from syncd.systems.contract import Call, Severity, System
 
 COURIERS: Final = 4
 """Calls to one connection that may be on their way at once; its budget decides how many really are."""
@@ -149,8 +150,8 @@ class Daemon:
         )  # fmt: skip
         self.captor = Captor(**self._shared())
         kinds = {name: one.system for name, one in settings.connections.items()}
-        note = self.database.policy.note
-        self._standing = Standing(__version__, standing.instance, clock.now_ms(), [note] if note else [], kinds)
+        notes = [one for one in (self.database.policy.note, *self._misfits(systems)) if one]
+        self._standing = Standing(__version__, standing.instance, clock.now_ms(), notes, kinds)
         self._board = StatusBoard(
             database=self.database, health=self.health, captor=self.captor, metrics=self.metrics, world=self.world,
             windows=self._windows, standing=self._standing,
@@ -158,6 +159,14 @@ class Daemon:
         for part in await self._parts(systems, kinds):
             await part.start()
             self._running.append(part)
+
+    def _misfits(self, systems: Mapping[str, System]) -> Iterator[str]:
+        """What the mappings ask of systems that cannot do it, in words; logged too."""
+        for name, system in systems.items():
+            for one in misfits(system, list(self.flows.of_connection(name))):
+                level = _log.error if one.severity is Severity.ERROR else _log.warning
+                level("mapping.misfit", mapping=one.subject, code=one.code, message=one.message)
+                yield f"{one.subject}: {one.message}"
 
     def _shared(self) -> dict[str, Any]:
         return {

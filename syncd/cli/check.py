@@ -13,6 +13,7 @@ from syncd.config import Configuration, ConnectionSettings, load
 from syncd.config.problems import meant
 from syncd.config.secrets import connection_needs, source_needs
 from syncd.credentials import CredentialError, Credentials, open_credentials
+from syncd.engine.fit import misfits
 from syncd.runtime.clock import World
 from syncd.runtime.secret import Secret
 from syncd.systems.contract import Finding, Severity, System
@@ -59,7 +60,8 @@ async def _check(configuration: Configuration, chosen: Sequence[ConnectionSettin
     credentials = open_credentials(configuration.credentials)
 
     async def look(system: System, connection: ConnectionSettings) -> Sequence[Finding]:
-        return await system.check(configuration.mappings_of(connection.name))
+        mappings = configuration.mappings_of(connection.name)
+        return [*misfits(system, mappings), *await system.check(mappings)]
 
     findings = [
         Finding(Severity.WARNING, "env-secrets", "credentials", warning, "use a file, systemd or the sealed store")

@@ -128,14 +128,15 @@ class Captor:
     async def _schedule(self, mapping: ObjectMapping) -> None:
         system = self._flows.systems[mapping.connection]
         seconds = mapping.capture.poll_seconds
-        if seconds is not None and system.abilities(mapping.object).polled():
+        able = system.abilities(mapping.object)
+        if seconds is not None and able.polled():
             self._runs[mapping.name, "poll"] = Run(mapping.name, "poll", seconds)
             self._scheduler.add_job(
                 self._guard(partial(self._poll, mapping)), "interval", seconds=seconds, id=f"poll:{mapping.name}",
                 next_run_time=datetime.now(UTC), misfire_grace_time=None,
             )  # fmt: skip
         done = await self._database.read(partial(_cursor, mapping=mapping, kind="hydrate"))
-        if mapping.capture.hydrate and not (done and done.finished):
+        if mapping.capture.hydrate and able.scans and not (done and done.finished):
             self._spawn(partial(self._hydrate, mapping, again=False))
 
     def _guard(self, job: Job) -> Job:
