@@ -165,7 +165,8 @@ class DailyWindow(Window):
             self._offset[1] = max(self._offset[1], offset)
         self._note_burn(now.mono)
 
-    def replied(self, now: Now, status: int, seconds: float) -> None:
+    def replied(self, now: Now, status: int, seconds: float, *, uneven: bool) -> None:
+        del uneven
         if status not in (0, 429):
             self._pause.accepted(now.mono - seconds)
 

@@ -2,6 +2,8 @@
 
 The adaptive gate is for vendors that name no limit: every round of good replies while the gate is busy lets one more
 call in; an overload (5xx, no reply at all, 429) halves it, replies that come much later than usual take off a fifth.
+Calls whose replies take long for what they hold (pages) are left out of that comparison: beside one short look after
+another, a hydration would pass for an overload, and close the gate on everybody.
 One trouble is punished once: calls that were under way when the gate closed a little tell nothing new.
 """
 
@@ -71,7 +73,8 @@ class Gate(Window):
             del self._open[spend]
             self._used[spend.lane] -= 1
 
-    def replied(self, now: Now, status: int, seconds: float) -> None:
+    def replied(self, now: Now, status: int, seconds: float, *, uneven: bool) -> None:
+        del uneven
         if status not in (0, 429, 503):
             self._pause.accepted(now.mono - seconds)
 
@@ -99,16 +102,16 @@ class AdaptiveGate(Gate):
     def _limit_now(self) -> int:
         return max(1, math.floor(self._wide))
 
-    def replied(self, now: Now, status: int, seconds: float) -> None:
-        super().replied(now, status, seconds)
+    def replied(self, now: Now, status: int, seconds: float, *, uneven: bool) -> None:
+        super().replied(now, status, seconds, uneven=uneven)
         usual = min(self._fastest)
         if status == 0 or status >= 500 or status == 429:
             self._cut(now, 0.5, seconds)
-        elif seconds > _SLOW_FACTOR * usual + _SLOW_SECONDS:
+        elif not uneven and seconds > _SLOW_FACTOR * usual + _SLOW_SECONDS:
             self._cut(now, 0.8, seconds)
         elif len(self._open) >= 0.5 * self._wide:
             self._wide = min(float(super()._limit_now()), self._wide + 1.0 / self._wide)
-        if status and status < 500:
+        if status and status < 500 and not uneven:
             self._note_reply(now.mono, seconds)
 
     def _cut(self, now: Now, factor: float, seconds: float) -> None:

@@ -132,7 +132,7 @@ class Ledger:
         for name, reading in readings.items():
             self._windows[name].learn(now, reading, sent_at)
         for window in self.covering(call.kind):
-            window.replied(now, status, seconds)
+            window.replied(now, status, seconds, uneven=call.uneven)
         wait = retry_after(names, now.wall)
         if status == 429:
             blamed = self._blamed(call, names, readings)

@@ -202,7 +202,8 @@ class RollingWindow(Window):
         self._foreign = max(0, self._limit - max(0, reading.remaining) - sum(self._used))
         self._foreign_until = now.mono + self._seconds
 
-    def replied(self, now: Now, status: int, seconds: float) -> None:
+    def replied(self, now: Now, status: int, seconds: float, *, uneven: bool) -> None:
+        del uneven
         if status not in (0, 429):
             self._pause.accepted(now.mono - seconds)
 

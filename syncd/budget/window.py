@@ -99,7 +99,7 @@ class Window(ABC):
     def learn(self, now: Now, reading: Reading, sent_at: float) -> None:  # noqa: B027 - most learn nothing
         """Take in what a reply to a call that left at ``sent_at`` told."""
 
-    def replied(self, now: Now, status: int, seconds: float) -> None:  # noqa: B027 - most do not care
+    def replied(self, now: Now, status: int, seconds: float, *, uneven: bool) -> None:  # noqa: B027 - most do not care
         """A reply came (status 0: none came) after ``seconds``."""
 
     @abstractmethod

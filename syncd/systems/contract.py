@@ -220,6 +220,9 @@ class Call:
     kind: str = "api"
     """A kind the connection's windows know: ``api``, ``search``, ``auth``."""
     cost: int = 1
+    uneven: bool = False
+    """How long the reply takes depends on what is asked (a page of hundreds of rows): it tells nothing of how busy the
+    vendor is."""
 
 
 class OutOfBudgetError(Exception):

@@ -8,7 +8,7 @@ from budget_world import API, Clock, Disk, Vendor, call, opened, start, stop
 
 from syncd.budget import Budget, Form, WindowSpec
 from syncd.model.change import Lane
-from syncd.systems.contract import OutOfBudgetError
+from syncd.systems.contract import Call, OutOfBudgetError
 
 ADAPTIVE = WindowSpec("concurrent", Form.ADAPTIVE, 20)
 
@@ -127,6 +127,22 @@ async def test_one_trouble_halves_the_gate_once_however_many_calls_met_it():
     for _ in range(6):
         budget.observe(API, 502, {}, 0.2)
     assert width(budget) == 2
+
+
+async def test_a_long_page_beside_short_looks_is_no_overload():
+    clock = Clock()
+    budget = await opened(clock, ADAPTIVE)
+    page = Call("api", uneven=True)
+    for _ in range(20):
+        await clock.advance(3)
+        budget.observe(API, 200, {}, 0.03)
+        budget.observe(page, 200, {}, 2.5)
+    assert width(budget) >= 4
+    budget.observe(page, 503, {}, 2.5)
+    assert width(budget) == 2
+    await clock.advance(3)
+    budget.observe(API, 200, {}, 1.0)
+    assert width(budget) == 1, "a short look that takes long is one"
 
 
 async def test_the_gate_never_closes():

@@ -128,7 +128,7 @@ class Client:
             headers["content-type"] = "application/json"
         url = f"{self._base}/{path}" if path else self._base
         request = httpx.Request(method, url, params=list(params) or None, headers=headers, content=content)
-        raw = await self._wire.send(request, Call("api"), lane, writes=doing.writes)
+        raw = await self._wire.send(request, Call("api", uneven=doing is Doing.READ), lane, writes=doing.writes)
         self._tell(method, path, raw, trace)
         return raw
 
