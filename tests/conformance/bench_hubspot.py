@@ -13,10 +13,12 @@ from syncd.model.value import Fields
 from syncd.runtime.clock import ManualClock, World
 from syncd.runtime.secret import Secret
 from syncd.sandbox.hubspot import HubspotSandbox
+from syncd.sandbox.hubspot.simulator import OAUTH_APP
 from syncd.sandbox.server import Sandbox
 from syncd.systems.contract import Severity, System
 from syncd.systems.hubspot.associations import VENDORS_OWN
-from syncd.systems.hubspot.settings import Settings
+from syncd.systems.hubspot.journal_pages import SCOPES
+from syncd.systems.hubspot.settings import AppGrant, Settings
 from syncd.systems.hubspot.system import HubSpot
 from syncd.systems.hubspot.values import wire
 from tests.conformance.bench import Bench, FreePayer
@@ -171,6 +173,7 @@ class HubspotBench(Bench):
             "access_token": Secret("pat"),
             "webhook_secrets": (Secret(SECRET),),
             "public_url": "https://x.example/",
+            "journal": AppGrant(OAUTH_APP.client_id, Secret(OAUTH_APP.client_secret), SCOPES),
         }
         return Settings(**({"connection": "crm", "api_version": cls.version} | given | more))
 
@@ -179,6 +182,7 @@ class HubspotBench(Bench):
         self.sandbox = Sandbox(seed=7, clock=self.clock)
         self.vendor = self.sandbox.add(HubspotSandbox, search_delay=(0.0, 0.0))
         await self.sandbox.open()
+        self.vendor.journal.settings.publish_seconds = 0.0
         self.vendor.people.act({"op": "define", "definition": MACHINE})
         self.inbox = await Inbox().open()
         settings = self._settings(
