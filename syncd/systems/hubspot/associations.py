@@ -100,10 +100,14 @@ async def tied(
 
 
 def _labels(row: Mapping[str, Any]) -> Iterator[Label]:
-    for one in listed(row, "associationTypes"):
-        type_id = one.get("typeId", one.get("associationTypeId"))
-        if isinstance(type_id, int):
-            yield str(one.get("category") or one.get("associationCategory") or VENDORS_OWN), type_id
+    return (label for one in listed(row, "associationTypes") if (label := label_of(one)) is not None)
+
+
+def label_of(row: Mapping[str, Any]) -> Label | None:
+    """Category and type id of a row that describes an association type."""
+    type_id = row.get("typeId", row.get("associationTypeId"))
+    category = row.get("category") or row.get("associationCategory") or VENDORS_OWN
+    return (str(category), type_id) if isinstance(type_id, int) else None
 
 
 def repeatable(failure: Failure) -> Failure:

@@ -13,6 +13,7 @@ from syncd.systems.hubspot.journal_check import JournalChecker
 from syncd.systems.hubspot.objects import listed
 from syncd.systems.hubspot.pipelines import Pipelines, resolve, wanted
 from syncd.systems.hubspot.provision import Need, needs_of, trouble
+from syncd.systems.hubspot.relation_check import RelationChecker
 from syncd.systems.hubspot.rights import Rights
 from syncd.systems.hubspot.sdk import FIRST_PAGE, PROPERTIES, Sdk
 from syncd.systems.hubspot.settings import Paths, Settings
@@ -26,8 +27,9 @@ SKEW_ERROR_SECONDS: Final = 240.0
 class Checker:
     def __init__(
         self, settings: Settings, sdk: Sdk, paths: Paths, pipelines: Pipelines, vitals: Vitals, rights: Rights,
-        hooks: Hooks, journal: JournalChecker,
+        hooks: Hooks, journal: JournalChecker, relations: RelationChecker,
     ) -> None:  # fmt: skip
+        self._relations = relations
         self._rights = rights
         self._hooks = hooks
         self._journal = journal
@@ -49,6 +51,7 @@ class Checker:
             findings += await self._journal.check(mappings)
             for mapping in mappings:
                 findings += await self._mapping(mapping)
+            findings += await self._relations.run(mappings)
         except VendorError as error:
             findings.append(trouble(self._settings.connection, "account", error.failure))
         except OutOfBudgetError as error:

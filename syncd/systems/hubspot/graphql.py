@@ -17,7 +17,7 @@ from syncd.model.lens import Lens, Plain, Stringly
 from syncd.model.mapping import ObjectMapping
 from syncd.model.value import FieldType
 from syncd.systems.contract import VendorError
-from syncd.systems.hubspot.associations import VENDORS_OWN, Label
+from syncd.systems.hubspot.associations import Label, label_of
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.objects import SINGULAR, listed, modified_property, properties_of
 from syncd.systems.hubspot.pipelines import slug
@@ -68,6 +68,16 @@ class GraphQL:
             return {}, {}
         return answer(told, relations, ids)
 
+    async def serves(self, lane: Lane) -> bool:
+        """Whether the account answers at all. Raises ``OutOfBudgetError``, and :class:`VendorError` for what asks to
+        wait."""
+        try:
+            reply = await self._client.post(PATH, {"query": "{ CRM { __typename } }"}, lane)
+        except VendorError as error:
+            self._learn(error)
+            return False
+        return isinstance(reply.data, Mapping) and not reply.data.get("errors")
+
     def _learn(self, error: VendorError) -> None:
         """A refusal that will not change is remembered; what passes is left to REST this once."""
         if error.failure.remedy in {Remedy.WAIT, Remedy.REFRESH}:
@@ -106,8 +116,8 @@ def suffixes(from_: str, to: str, labels: Sequence[Mapping[str, Any]]) -> dict[L
     plain = f"{_bare(from_)}_to_{_bare(to)}{'_unlabeled' if primary else ''}"
     found: dict[Label, str] = {}
     for one in labels:
-        if isinstance(one.get("typeId"), int):
-            label = str(one.get("category") or VENDORS_OWN), int(one["typeId"])
+        label = label_of(one)
+        if label is not None:
             found[label] = slug(str(one["label"])) if one.get("label") else plain
     return found
 

@@ -49,6 +49,7 @@ from syncd.systems.hubspot.pipelines import Pipelines
 from syncd.systems.hubspot.portal import Portal
 from syncd.systems.hubspot.provision import Provisioner
 from syncd.systems.hubspot.read import Reader
+from syncd.systems.hubspot.relation_check import RelationChecker
 from syncd.systems.hubspot.relations import Relations
 from syncd.systems.hubspot.rights import Rights
 from syncd.systems.hubspot.sdk import Sdk
@@ -116,6 +117,7 @@ class HubSpot:
         self._checker = Checker(
             settings, self._sdk, paths, pipelines, vitals, Rights(settings, self._client, auth, paths),
             Hooks(settings, self._client, paths), self._asked,
+            RelationChecker(settings.connection, self._client, paths, graphql),
         )  # fmt: skip
 
     @property

@@ -45,6 +45,8 @@ class Portal:
             )
         if parts[0] == "oauth":
             return reply(404, {"category": "OBJECT_NOT_FOUND", "message": "no private app has this token"})
+        if parts[-1] == "labels":
+            return reply(200, {"results": [{"category": "HUBSPOT_DEFINED", "typeId": 3, "label": None}]})
         if parts[1] == "objects" or parts[2] == "objects":
             return self.objects(asked, parts)
         if not self.scopes and asked.path.endswith("/deals"):

@@ -17,7 +17,7 @@ from syncd.sandbox.hubspot.account import Profile
 from syncd.systems.contract import RelationWrite, Severity, VendorError, Write
 from syncd.systems.hubspot import capture
 
-from .kit import CONTACTS, KEY, text
+from .kit import CONTACTS, DEALS, KEY, text
 from .test_against_sandbox import applied, contact, opened
 
 WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
@@ -230,3 +230,19 @@ async def test_every_object_gets_its_key_and_its_pipeline_on_request():
         [verdict] = await hubspot.write(mappings[0], [Write("x-1", Action.CREATE, {
             "hs_pipeline": "syncd_pipeline", "hs_pipeline_stage": "resolved"})], Lane.LIVE)  # fmt: skip
         assert verdict.outcome is Outcome.APPLIED
+
+
+@pytest.mark.parametrize("edition", ["enterprise", "professional"])
+async def test_the_check_names_association_types_that_are_not_there_and_says_whether_graphql_serves(edition):
+    pays = RelationMapping("payer", "companies", 77, category="USER_DEFINED")
+    mapping = reading(CONTACTS, RelationMapping("employer", "companies", 1), pays)
+    async with opened(ManualClock(), profile=Profile(edition=edition)) as account:
+        await account.ready()
+        hubspot = await account.connect(graphql=True)
+        findings = {one.code: one for one in await hubspot.check([mapping, DEALS])}
+        told = findings["association-missing"]
+        assert (told.severity, told.subject) == (Severity.ERROR, "crm.contacts.payer")
+        assert "1 Primary (HUBSPOT_DEFINED)" in told.remedy
+        assert ("graphql" in findings, "graphql-unavailable" in findings) == (
+            edition == "enterprise", edition != "enterprise",
+        )  # fmt: skip
