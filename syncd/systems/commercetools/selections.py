@@ -63,6 +63,7 @@ _TABLE: Final[Mapping[str, str]] = {
     ),
     "standalone-prices": f"{_SCOPE} key sku active custom:custom",
     "products": "key productType:ref priceMode masterData:Catalog",
+    "custom-objects": "key container value:json",
     "Address": _ADDRESS,
     "Assignment": "customerGroup:ref",
     "Associate": "customer:ref associateRoleAssignments:[RoleAssignment]",
@@ -96,6 +97,7 @@ ROOTS: Final[Mapping[str, str]] = {
     "staged-quotes": "stagedQuotes",
     "standalone-prices": "standalonePrices",
     "products": "products",
+    "custom-objects": "customObjects",
 }
 """Object to the query field that lists it."""
 
@@ -157,7 +159,7 @@ class _Wanted:
             raise UnreadableError(f"{name} has no parts that are known")
 
 
-_INSIDE: Final = frozenset({"ref", "keyref", "money", "cents", "locales"})
+_INSIDE: Final = frozenset({"ref", "keyref", "money", "cents", "locales", "json"})
 """Shapes that a path may lead into; they are fetched whole."""
 
 
@@ -166,15 +168,19 @@ class Selection:
     """What one mapping is read by."""
 
     root: str
+    container: str
+    """Of custom objects; others have none."""
     fields: str
     """The selection set of one row, without its braces."""
     wanted: _Wanted
 
     def document(self) -> str:
         """A query with the variables ``where``, ``sort``, ``limit``; a placeholder-free predicate is expected."""
+        within = f"container: {orjson.dumps(self.container).decode()}, " if self.container else ""
         return (
             "query syncd($where: String, $sort: [String!], $limit: Int) { "
-            f"rows: {self.root}(where: $where, sort: $sort, limit: $limit) {{ results {{ {self.fields} }} }} }}"
+            f"rows: {self.root}({within}where: $where, sort: $sort, limit: $limit) "
+            f"{{ results {{ {self.fields} }} }} }}"
         )
 
     def row(self, answered: Any) -> Any:
@@ -184,11 +190,12 @@ class Selection:
 
 def selection(mapping: ObjectMapping) -> Selection:
     """Raises :class:`UnreadableError` where something mapped cannot be asked for."""
-    root = ROOTS.get(mapping.object)
+    kind, _, container = mapping.object.partition("/")
+    root = ROOTS.get(kind)
     if root is None:
-        raise UnreadableError(f"{mapping.object} are not read by GraphQL")
-    wanted = _Wanted(mapping.object)
-    for path in ("id", "version", *_ALWAYS, *(["key"] if "key" in TABLE[mapping.object] else ())):
+        raise UnreadableError(f"{kind} are not read by GraphQL")
+    wanted = _Wanted(kind)
+    for path in ("id", "version", *_ALWAYS, *(["key"] if "key" in TABLE[kind] else ())):
         wanted.add([path])
     if mapping.key_path:
         wanted.add(mapping.key_path.split("."))
@@ -199,7 +206,7 @@ def selection(mapping: ObjectMapping) -> Selection:
         if "." in path:
             raise UnreadableError(f"{path} is expanded inside of a part")
         wanted.expanded.add(path)
-    return Selection(root, _text(wanted), wanted)
+    return Selection(root, container, _text(wanted), wanted)
 
 
 def _read_by(lens: Lens) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from syncd.sandbox.commercetools import ApiClient, CommercetoolsSandbox, seed
 from syncd.sandbox.commercetools.project import Settings
 from syncd.sandbox.server import Sandbox
 from syncd.systems.commercetools.query import spelled_out
+from syncd.systems.commercetools.selections import ROOTS, TABLE
 from syncd.systems.commercetools.system import CommercetoolsSystem
 from syncd.systems.contract import VendorError
 
@@ -175,6 +176,80 @@ def test_random_resources_read_both_ways_are_the_same(who: list[dict[str, Any]],
                 assert len(rest) == count
 
     asyncio.run(compare())
+
+
+def whole(object_: str) -> ObjectMapping:
+    """A mapping of every member that the table knows."""
+    kind = object_.partition("/")[0]
+    fields = tuple(FieldMapping(name, (name,), Plain()) for name in TABLE[kind])
+    return ObjectMapping("thing", "shop", object_, fields)
+
+
+def same(rest: Any, graphql: Any, place: str) -> None:
+    """What GraphQL told stands in the other's answer just so, and nothing that it was asked for is missing."""
+    if isinstance(graphql, dict):
+        assert isinstance(rest, dict), place
+        for name, value in graphql.items():
+            # An empty list and none are the same to both.
+            same(rest.get(name, [] if value == [] else None), value, f"{place}.{name}")
+    elif isinstance(graphql, list) and place.rpartition(".")[2] != "attributes":
+        assert isinstance(rest, list), place
+        assert len(rest) == len(graphql), place
+        for number, (one, other) in enumerate(zip(rest, graphql, strict=True)):
+            same(one, other, f"{place}[{number}]")
+    else:
+        assert rest == graphql, place
+
+
+UNIT = {"name": "Acme", "addresses": [{"country": "DE", "key": "hq", "city": "Bonn"}], "contactEmail": "a@x.org"}
+PRICE = {"sku": "TEA", "value": {"currencyCode": "GBP", "centAmount": 400}}
+
+
+async def test_every_member_of_every_resource_is_told_the_same_by_both() -> None:
+    async with a_shop() as account:
+        gold = {"typeId": "customer-group", "key": "gold"}
+        (ada,) = seed(account, "customers", [{"email": "a@x.org", "authenticationMode": "ExternalAuth", "key": "ada"}])
+        seed(account, "associate-roles", [{"key": "buyer", "name": "Buyer", "permissions": ["ViewMyCarts"]}])
+        role = {"associateRole": {"typeId": "associate-role", "key": "buyer"}, "inheritance": "Enabled"}
+        people = [{"customer": {"typeId": "customer", "id": ada}, "associateRoleAssignments": [role]}]
+        parent = {"typeId": "business-unit", "key": "acme"}
+        company = {**UNIT, "key": "acme", "unitType": "Company", "associates": people, "defaultShippingAddress": 0}
+        seed(
+            account,
+            "business-units",
+            [company, {**UNIT, "key": "acme-de", "unitType": "Division", "parentUnit": parent}],
+        )
+        seed(account, "product-types", [{"key": "plain", "name": "Plain", "description": ""}])
+        seed(account, "products", [{**PRODUCT, "key": "tea"}])
+        tiers = [{"minimumQuantity": 5, "value": {"currencyCode": "GBP", "centAmount": 300}}]
+        seed(
+            account,
+            "standalone-prices",
+            [{**PRICE, "key": "p-1", "customerGroup": gold, "tiers": tiers, "active": False}],
+        )
+        seed(account, "carts", [{"currency": "GBP", "customerId": ada, "lineItems": [{"sku": "TEA", "quantity": 2}]}])
+        async with httpx.AsyncClient(base_url=account.url) as http:  # type: ignore[attr-defined]
+            form = {"grant_type": "client_credentials"}
+            token = (await http.post("/oauth/token", data=form, auth=("syncd", "syncd-secret"))).json()["access_token"]
+            http.headers["authorization"] = f"Bearer {token}"
+            body = {"container": "credit", "key": "ada", "value": {"limit": [1, {"deep": True}]}}
+            assert (await http.post(f"/{PROJECT}/custom-objects", json=body)).status_code == 201
+            cart = (await http.get(f"/{PROJECT}/carts")).json()["results"][0]
+            ordered = {"cart": {"typeId": "cart", "id": cart["id"]}, "version": cart["version"], "orderNumber": "1"}
+            assert (await http.post(f"/{PROJECT}/orders", json=ordered)).status_code == 201
+        for object_ in (*[one for one in ROOTS if one != "custom-objects"], "custom-objects/credit"):
+            mapping, found = whole(object_), []
+            for reads in ("rest", "graphql"):
+                async with connected(account, reads) as system:
+                    found.append((await system.scan(mapping, None, Lane.BULK)).snapshots)
+                    assert (reads == "rest") is bool(system._client.reading.why_not(mapping)), object_
+            rest, graphql = found
+            assert [one.external_id for one in rest] == [one.external_id for one in graphql]
+            assert rest or object_ in ("quotes", "quote-requests", "staged-quotes"), object_
+            for one, other in zip(rest, graphql, strict=True):
+                same(one.data, other.data, object_)
+                asked = {name for name in TABLE[object_.partition("/")[0]] if name in one.data}
+                assert asked <= other.data.keys(), object_
 
 
 async def test_polls_reads_and_finds_go_by_graphql_and_only_mapped_fields_arrive() -> None:
