@@ -37,12 +37,16 @@ class Books:
     """A payer that always pays, until told how many calls are left."""
 
     left: int | None = None
+    spent: type[BaseException] | None = None
+    """Raised when nothing is left, instead of the budget's own word."""
     paid: list[tuple[Call, Lane]] = field(default_factory=list)
     seen: list[tuple[Call, int, Mapping[str, str]]] = field(default_factory=list)
 
     @asynccontextmanager
     async def pay(self, call: Call, lane: Lane) -> AsyncIterator[None]:
         if self.left is not None:
+            if self.left <= 0 and self.spent is not None:
+                raise self.spent
             if self.left <= 0:
                 raise OutOfBudgetError("daily", 7.5)
             self.left -= 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -33,7 +35,7 @@ from syncd.systems.contract import (
 )
 from syncd.systems.salesforce.system import Salesforce
 
-from .kit import DEALS, KEY, PEOPLE, Books, plain, settings
+from .kit import DEALS, KEY, PEOPLE, Book, Books, plain, settings
 
 
 @dataclass
@@ -44,14 +46,17 @@ class House:
     books: Books = field(default_factory=Books)
     made: list[Salesforce] = field(default_factory=list)
 
-    async def connect(self, clock: ManualClock | SystemClock | None = None, **more: Any) -> Salesforce:
+    async def connect(
+        self, clock: ManualClock | SystemClock | None = None, jobs: Book | None = None, **more: Any
+    ) -> Salesforce:
         ends = self.vendor.endpoints()
         options = {
             "client_id": CLIENT_ID, "client_secret": Secret(CLIENT_SECRET), "pubsub_url": f"http://{ends['pubsub']}",
         } | more  # fmt: skip
         one = Salesforce(
-            settings(self.box.url("salesforce"), **options), self.books, World(clock or self.clock, random.Random(3))
-        )
+            settings(self.box.url("salesforce"), **options), self.books, World(clock or self.clock, random.Random(3)),
+            jobs=jobs,
+        )  # fmt: skip
         await one.open()
         self.made.append(one)
         return one
@@ -256,6 +261,33 @@ async def test_a_job_that_ends_as_failed_gives_its_unprocessed_rows_back(house: 
     again = await crm.write(PEOPLE, [create(n) for n in range(300)], Lane.BULK)
     assert {one.outcome for one in again} == {Outcome.APPLIED}
     assert len({one.external_id for one in again}) == 300
+
+
+async def test_a_job_that_is_killed_anywhere_is_gone_on_with_and_no_row_goes_up_twice(house: House) -> None:
+    crm, book = await house.connect(bulk_threshold=3), Book()
+    await crm.write(PEOPLE, [create(99)], Lane.LIVE)
+    for step in range(1, 13):
+        writes = [create(1000 * step + n) for n in range(4)]
+        book.noted.clear()
+        dying = await house.connect(bulk_threshold=3, jobs=book)
+        # The process dies at its n-th call.
+        house.books.left = step
+        house.books.spent = asyncio.CancelledError
+        with contextlib.suppress(asyncio.CancelledError):
+            await dying.write(PEOPLE, writes, Lane.BULK)
+        house.books.left, house.books.spent = None, None
+        after = await house.connect(bulk_threshold=3, jobs=book)
+        verdicts = {one.key: one for job in list(book.noted) for one in await after.resume(PEOPLE, job, Lane.BULK)}
+        again = [one for one in writes if one.key not in verdicts or verdicts[one.key].failure is not None]
+        failures = [one.failure for one in verdicts.values() if one.failure is not None]
+        assert {one.remedy for one in failures} <= {Remedy.RETRY}, failures
+        told = await after.write(PEOPLE, again, Lane.BULK) if again else []
+        assert {one.outcome for one in told} <= {Outcome.APPLIED}
+    rows = house.rows()
+    assert len(rows) == len({one[KEY] for one in rows}) == 49
+    done = [job for job in house.vendor.jobs.all("ingest") if job.good]
+    worked = Counter(row[2 + job.header.index(KEY)] for job in done for row in job.good)
+    assert set(worked.values()) == {1}, "no row was worked through by two jobs"
 
 
 async def test_the_doctor_finds_the_org_well_and_tells_what_it_lacks(house: House) -> None:
