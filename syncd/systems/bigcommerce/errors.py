@@ -174,13 +174,15 @@ def _foreign(status: int, reply: str, doing: Doing) -> Failure:
 
 
 def _title(body: Any) -> str:
-    """V3 says ``title``, V2 ``message`` in an array, B2B Edition ``meta.message``."""
+    """V3 says ``title``, V2 ``message`` in an array, B2B Edition ``meta.message``; deletes of prices that cannot be
+    done now say ``error.message``, deletes of groups a title in a list."""
     first = body[0] if isinstance(body, list) and body else body
     if not isinstance(first, Mapping):
         return ""
-    meta = first.get("meta")
-    candidates = (first.get("title"), first.get("message"), meta.get("message") if isinstance(meta, Mapping) else None)
-    return next((one for one in candidates if isinstance(one, str) and one), "")
+    errors = first.get("errors")
+    inner = [first.get("meta"), first.get("error"), errors[0] if isinstance(errors, list) and errors else None]
+    told = [one.get(name) for one in (first, *inner) if isinstance(one, Mapping) for name in ("title", "message")]
+    return next((one for one in told if isinstance(one, str) and one), "")
 
 
 def _details(body: Any) -> Iterator[tuple[str, str]]:
@@ -190,10 +192,21 @@ def _details(body: Any) -> Iterator[tuple[str, str]]:
         return
     data = first.get("data")
     inner = data.get("errMsg") if isinstance(data, Mapping) else None
-    for source in (first.get("errors"), first.get("details"), inner):
+    if isinstance(inner, str):
+        yield "", inner
+    for source in (first.get("errors"), first.get("details"), inner, *_of_batches(first, data)):
         if isinstance(source, Mapping):
             for name, text in list(source.items())[:20]:
                 words = text[0] if isinstance(text, list) and text else text
                 yield str(name), words if isinstance(words, str) else orjson.dumps(words).decode()[:200]
     if isinstance(first.get("detail"), str):
         yield "", first["detail"]
+
+
+def _of_batches(body: Mapping[str, Any], data: Any) -> Iterator[Any]:
+    """Of prices, metafields and B2B Edition's bulk calls: members that were not stored, each with its words."""
+    lists = (body.get("batch_errors"), body.get("errors"), data.get("errors") if isinstance(data, Mapping) else None)
+    for found in lists:
+        for one in found[:20] if isinstance(found, list) else ():
+            if isinstance(one, Mapping):
+                yield one.get("field_errors") or one.get("errors") or one.get("_detail")
