@@ -56,11 +56,11 @@ def changed_since(paths: tuple[str, ...]) -> Failure:
 
 def at(data: Mapping[str, Any], path: str) -> Raw:
     """What stands at a dotted path; ``None`` where nothing does."""
+    if path in data:
+        return data[path]
     first, _, rest = path.partition(".")
     here = data.get(first)
-    if not rest:
-        return here
-    return here.get(rest) if isinstance(here, Mapping) else None
+    return at(here, rest) if rest and isinstance(here, Mapping) else None
 
 
 _UNREADABLE = object()
