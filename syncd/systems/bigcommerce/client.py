@@ -104,9 +104,11 @@ class Client:
     async def v3(
         self, method: str, path: str, lane: Lane, doing: Doing, body: Any = None, params: Params = ()
     ) -> list[Mapping[str, Any]]:
-        """A V3 write; the resources in its answer (a single one too as a list)."""
+        """A V3 write; the resources in its answer (a single one too as a list; ids of deleted ones are left out)."""
         reply = await self._store_call(method, f"v3/{path}", lane, doing, params, body)
         data = reply.body.get("data") if isinstance(reply.body, Mapping) else None
+        if isinstance(data, list):
+            data = [one for one in data if not isinstance(one, int)]
         return [data] if isinstance(data, Mapping) else _rows(data or [])
 
     # -- V2
