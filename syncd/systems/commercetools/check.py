@@ -13,9 +13,11 @@ from syncd.runtime.clock import World
 from syncd.systems.commercetools.actions import is_writable
 from syncd.systems.commercetools.client import Client
 from syncd.systems.commercetools.endings import TOLD, probe
+from syncd.systems.commercetools.import_form import KINDS
 from syncd.systems.commercetools.provision import provision, refused, wanted_fields
 from syncd.systems.commercetools.query import Query, query
 from syncd.systems.commercetools.resources import CUSTOM_OBJECTS, RESOURCES, expansions, resource_named
+from syncd.systems.commercetools.settings import CommercetoolsSettings
 from syncd.systems.contract import Finding, Severity, VendorError
 
 SKEW_SECONDS: Final = 30.0
@@ -30,6 +32,7 @@ async def check(client: Client, connection: str, mappings: Sequence[ObjectMappin
     findings = [Finding(Severity.OK, "credential", connection, "the token endpoint accepts the credentials")]
     findings += scope_findings(connection, client.settings.project_key, token.scopes, mappings)
     findings += path_findings(mappings)
+    findings += import_findings(connection, client.settings, token.scopes, mappings)
     reached = await _reach(client, connection, mappings, world)
     findings += reached
     if any(one.severity is Severity.OK and one.code == "reachable" for one in reached):
@@ -73,6 +76,20 @@ def scope_findings(
             )
         )
     return findings or [Finding(Severity.OK, "scopes", connection, "the API client may do all that is mapped")]
+
+
+def import_findings(
+    connection: str, settings: CommercetoolsSettings, granted: frozenset[str], mappings: Sequence[ObjectMapping]
+) -> list[Finding]:
+    """Whether very many new records can be imported: a notice, since they can be created one by one too. Pure."""
+    objects = [one.object for one in mappings if one.object in KINDS and Action.CREATE in one.write]
+    if not objects or not settings.import_url or not granted:
+        return []
+    project, subject = settings.project_key, f"{connection}.imports"
+    if granted & {f"manage_import_containers:{project}", f"manage_project:{project}"}:
+        return [Finding(Severity.OK, "imports", subject, f"many new {', '.join(objects)} are imported at once")]
+    what = f"many new {', '.join(objects)} are created one by one: the API client lacks manage_import_containers"
+    return [Finding(Severity.OK, "imports", subject, what, f"give it manage_import_containers:{project}")]
 
 
 def path_findings(mappings: Sequence[ObjectMapping]) -> list[Finding]:

@@ -153,7 +153,7 @@ def remedy(verdict: Verdict) -> Remedy:
 async def test_few_records_urgent_ones_and_updates_are_not_imported(shop: Shop) -> None:
     system = await shop.connected()
     assert len(await shop.write(system, [create(n) for n in range(5)])) == 5
-    live = await system.write(CUSTOMERS, [create(n) for n in range(100, 200)], Lane.LIVE)
+    live = await system.write(CUSTOMERS, [create(n) for n in range(100, 160)], Lane.LIVE)
     assert {one.outcome for one in live} == {Outcome.APPLIED}
     updates = [
         Write(one.key, Action.UPDATE, {"firstName": "Eve"}, one.external_id, one.snapshot.version, {"firstName": "Ada"})
@@ -168,10 +168,14 @@ async def test_few_records_urgent_ones_and_updates_are_not_imported(shop: Shop) 
 
 async def test_without_the_scope_everything_is_created_one_by_one(shop: Shop) -> None:
     system = await shop.connected("plain")
-    verdicts = await shop.write(system, [create(n) for n in range(100)])
+    verdicts = await shop.write(system, [create(n) for n in range(60)])
     assert {one.outcome for one in verdicts.values()} == {Outcome.APPLIED}
     assert not system.abilities("customers").bulk
     assert not shop.book.begun_jobs
+    (notice,) = [one for one in await system.check([CUSTOMERS]) if one.code == "imports"]
+    assert "lacks manage_import_containers" in notice.message
+    (notice,) = [one for one in await (await shop.connected()).check([CUSTOMERS]) if one.code == "imports"]
+    assert "at once" in notice.message
 
 
 @pytest.mark.parametrize("fault", ["fail_after=0.1,drop_after=0.1,truncate=0.1", "fail_before=0.2,throttle=0.2"])
