@@ -32,6 +32,7 @@ SEARCH_PAGE: Final = 200
 
 
 _UNDATED: Final = re.compile(r"^/crm/v\d/([a-z-]+)")
+_SIGN_IN: Final = re.compile(r"^/oauth/v\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,5 +147,7 @@ class Paths:
         return f"/account-info/{self.version}/details"
 
     def dated(self, path: str) -> str:
-        """A path of the official client (``/crm/v3/objects/…``, ``/crm/v4/associations/…``) in our version."""
-        return _UNDATED.sub(rf"/crm/\1/{self.version}", path) if self._dated else path
+        """A path of the official client (``/crm/v3/objects/…``, ``/oauth/v1/token``) in our version."""
+        if not self._dated:
+            return path
+        return _SIGN_IN.sub(f"/oauth/{self.version}", _UNDATED.sub(rf"/crm/\1/{self.version}", path))

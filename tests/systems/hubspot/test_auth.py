@@ -83,7 +83,7 @@ async def test_signing_in_and_repeating_after_a_401_go_over_the_wire():
     tokens = []
 
     def answer(asked):
-        if asked.path == "/oauth/v1/token":
+        if asked.path == "/oauth/2026-03/token":
             assert asked.body == {"grant_type": "refresh_token", "client_id": "client",
                                   "client_secret": "client-secret", "refresh_token": "refresh-1"}  # fmt: skip
             tokens.append(f"token-{len(tokens) + 1}")
