@@ -123,7 +123,7 @@ def exists(collection: Collection, query: Query, indexed: Sequence[str]) -> bool
 def _matching(collection: Collection, ids: Iterable[str], test: Test | None) -> Iterator[str]:
     if test is None:
         return iter(ids)
-    return (id_ for id_ in ids if test(orjson.loads(collection.raw(id_))))
+    return (id_ for id_ in ids if test(collection.get(id_) or {}))
 
 
 def _candidates(collection: Collection, query: Query, indexed: Sequence[str]) -> tuple[Iterable[str], bool]:
@@ -171,7 +171,7 @@ def _walk_modified(collection: Collection, where: Node | None, down: bool) -> It
 
 
 def _sorted(collection: Collection, ids: Iterable[str], sort: list[tuple[list[str], bool]]) -> list[str]:
-    rows = [(id_, orjson.loads(collection.raw(id_))) for id_ in ids]
+    rows = [(id_, collection.get(id_) or {}) for id_ in ids]
     # Sorts are stable, so the least important order goes first.
     for path, down in reversed(sort):
         rows.sort(key=lambda row: _sort_key(row[1], path), reverse=down)
