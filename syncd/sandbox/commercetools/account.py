@@ -200,7 +200,8 @@ class CommercetoolsSandbox(Vendor):
             raise not_found(f"URI not found: {request.path}")
         actor = Actor(grant.client_id, _external_user(request))
         if len(parts) == 1:
-            require(grant, self.settings.key, ["view_project_settings"])
+            verb = "manage" if request.method == "POST" else "view"
+            require(grant, self.settings.key, [f"{verb}_project_settings"])
             return self._project(request)
         if parts[1:] == ["graphql"] and self.settings.graphql:
             if request.method != "POST":
@@ -224,10 +225,17 @@ class CommercetoolsSandbox(Vendor):
         return self._resource(request, resource, parts[2:], actor, store)
 
     def _project(self, request: Request) -> Reply:
-        if request.method not in {"GET", "HEAD"}:
+        if request.method == "POST":
+            self.messages.configure(_body(request))
+        elif request.method not in {"GET", "HEAD"}:
             raise _not_allowed(request)
         own = self.settings
-        body: dict[str, Any] = {"version": 1, "key": own.key, "name": own.name, "createdAt": self.project.created_at}
+        body: dict[str, Any] = {
+            "version": self.messages.configured,
+            "key": own.key,
+            "name": own.name,
+            "createdAt": self.project.created_at,
+        }
         body |= {"countries": own.countries, "currencies": own.currencies, "languages": own.languages}
         body["messages"] = {"enabled": own.messages, "deleteDaysAfterCreation": own.message_days}
         body["carts"] = {"deleteDaysAfterLastModification": own.cart_days, "countryTaxRateFallbackEnabled": False}

@@ -14,8 +14,13 @@ from typing import Any, Final
 import orjson
 
 from syncd.sandbox.commercetools.collection import Collection, Row
+from syncd.sandbox.commercetools.errors import concurrent_modification, invalid_field, invalid_json
 from syncd.sandbox.commercetools.project import PATHS, Project
+from syncd.sandbox.commercetools.shapes import check, shape
 
+_CONFIGURATION = shape("enabled:bool deleteDaysAfterCreation?:int")
+_CONFIGURES = shape("action:text messagesConfiguration:<configuration>", configuration=_CONFIGURATION)
+_UPDATE = shape("version:int actions:object*")
 DAY_MS: Final = 86_400_000
 TYPE_IDS: Final = {path: type_id for type_id, path in PATHS.items()}
 """Path to the type id of its resources."""
@@ -208,7 +213,27 @@ class Messages:
     def __init__(self, project: Project) -> None:
         self._project = project
         self.rows = Collection()
+        self.configured = 1
+        """The project's version: it rises with what is configured here."""
         self._sequences: dict[str, int] = {}
+
+    def configure(self, body: Row) -> None:
+        """An update of the project; whether messages are kept, and how long, is all that it can change. Raises
+        ``ApiError``."""
+        request = check(body, _UPDATE)
+        if request["version"] != self.configured:
+            raise concurrent_modification(self._project.settings.key, request["version"], self.configured)
+        for action in request["actions"]:
+            wanted = check(action, _CONFIGURES)
+            if wanted["action"] != "changeMessagesConfiguration":
+                raise invalid_json(f"actions -> action: Invalid type value '{wanted['action']}' here.")
+            configuration = wanted["messagesConfiguration"]
+            days = configuration.get("deleteDaysAfterCreation", 15)
+            if not 1 <= days <= 90:
+                raise invalid_field("deleteDaysAfterCreation", days)
+            settings = self._project.settings
+            settings.messages, settings.message_days = configuration["enabled"], days
+            self.configured += 1
 
     def of(self, path: str, before: Row | None, after: Row | None) -> list[Row]:
         """Messages of an effect, kept if they are to be."""

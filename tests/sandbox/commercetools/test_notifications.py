@@ -124,7 +124,11 @@ async def test_deliveries_are_doubled_and_lost_on_demand(shop: Shop) -> None:
 
 async def test_messages_can_be_asked_for_once_the_project_lets_them_and_until_they_are_old(shop: Shop) -> None:
     await shop.customer("before@example.com")
-    await shop.account.act({"op": "messages", "enabled": True})
+    configuration = {"enabled": True, "deleteDaysAfterCreation": 15}
+    action = {"action": "changeMessagesConfiguration", "messagesConfiguration": configuration}
+    project = await shop.post("", {"version": 1, "actions": [action]}, 200)
+    assert (project["messages"], project["version"]) == (configuration, 2)
+    assert (await shop.post("", {"version": 1, "actions": [action]}, 409))["errors"][0]["currentVersion"] == 2
     made = await shop.customer()
     await shop.http.delete(f"/customers/{made['id']}", params={"version": 1})
     where = 'resource(typeId="customer") and type in ("CustomerDeleted")'
