@@ -66,12 +66,14 @@ class JournalChecker:
         return f"{self._settings.connection}.journal{tail and '.'}{tail}"
 
     def _missing(self, one: Asked, *, applied: bool) -> Finding:
-        message = f"the journal is not asked for {one.type} of {one.type_id} as the mappings need it"
+        state = "is now asked" if applied else "is not asked"
+        message = f"the journal {state} for {one.type} of {one.type_id} as the mappings need it"
         remedy = "syncd provision --apply; a running daemon asks by itself"
         return self._finding("journal-subscription-missing", one, message, remedy, applied=applied)
 
     def _over(self, one: Asked, *, applied: bool) -> Finding:
-        message = f"the journal tells {one.type} of {one.type_id}, which no mapping needs"
+        state = "no longer tells" if applied else "tells"
+        message = f"the journal {state} {one.type} of {one.type_id}, which no mapping needs"
         return self._finding("journal-subscription-left", one, message, "syncd provision --apply", applied=applied)
 
     def _finding(self, code: str, one: Asked, message: str, remedy: str, *, applied: bool) -> Finding:
