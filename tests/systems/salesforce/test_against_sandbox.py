@@ -214,6 +214,25 @@ async def test_everything_is_read_by_a_bulk_job_and_by_walking(house: House) -> 
     assert {one.data["Email"] for one in seen} == {one.data["Email"] for one in walked}
 
 
+async def test_a_page_that_is_too_large_is_asked_for_again_with_half_its_rows(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [house.person(n) for n in range(40)]
+    monkeypatch.setattr("syncd.systems.salesforce.scan.LARGEST_PAGE", 1500)
+    crm = await house.connect(bulk_threshold=10, scan_page=40)
+    seen = await all_of(crm)
+    assert [one.external_id for one in seen] == people
+    house.act("delete_field", object="Contact", name="Customer_Number__c")
+    mapping = replace(PEOPLE, fields=(*PEOPLE.fields, plain("customer_number", "Customer_Number__c")))
+    cursor, more, found = None, True, list[Snapshot]()
+    while more:
+        page = await crm.scan(mapping, cursor, Lane.BULK)
+        found += page.snapshots
+        cursor, more = page.cursor, page.more
+    assert [one.external_id for one in found] == people
+    assert {one.partial for one in found} == {True}, "read without the field that is gone, and saying so"
+
+
 async def test_a_scan_goes_on_with_another_token_and_another_process(house: House) -> None:
     house.act("seed", object="Contact", rows=[{"LastName": f"L{n}"} for n in range(2500)])
     seen: list[str] = []
