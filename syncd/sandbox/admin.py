@@ -127,7 +127,8 @@ def _encoded(kinds: Mapping[str, Iterable[Mapping[str, Any]]]) -> bytes:
             out += b"," if place else b""
             out += orjson.dumps(row)
         out += b"]"
-    return bytes(out + b"}")
+    out += b"}"
+    return bytes(out)
 
 
 def _body(request: Request) -> Mapping[str, Any]:

@@ -49,6 +49,13 @@ COMMERCETOOLS = (
         {"action": "changeOrderState", "orderState": "Confirmed"}]}, "update orders"),
     Step("POST /custom-objects", {"container": "box", "key": "one", "value": {"a": 1}}, "create custom-objects"),
     Step("POST /custom-objects", {"container": "box", "key": "one", "value": {"a": 2}}, "update custom-objects"),
+    Step("POST /associate-roles", {"key": "buyer", "buyerAssignable": True, "permissions": []}, "create associate-roles"),
+    Step("POST /business-units", {"key": "co", "unitType": "Company", "name": "Co"}, "create business-units", "unit"),
+    Step("POST /business-units/$unit.id", {"version": "$unit.version", "actions": [
+        {"action": "changeName", "name": "Company"}]}, "update business-units", "unit"),
+    Step("DELETE /business-units/$unit.id?version=$unit.version", None, "delete business-units"),
+    Step("POST /standalone-prices", {"sku": "TEA", "value": {"currencyCode": "EUR", "centAmount": 400}},
+         "create standalone-prices"),
     Step("DELETE /custom-objects/box/one", None, "delete custom-objects"),
     Step("DELETE /customer-groups/$group.id?version=$group.version", None, "delete customer-groups"),
 )  # fmt: skip
@@ -80,7 +87,13 @@ HUBSPOT = (
          "create association_labels"),
     Step("POST /crm/v3/objects/contacts/merge", {"primaryObjectId": "$one.id", "objectIdToMerge": "$two.id"},
          "merge contacts"),
-    Step("POST /crm/v3/objects/contacts/batch/archive", {"inputs": [{"id": "$three.id"}]}, "archive contacts"),
+    Step("POST /crm/v3/objects/contacts/batch/create", {"inputs": [{"properties": {"email": "d@example.com"}}]},
+         "create contacts", "four=results.0"),
+    Step("POST /crm/v3/objects/contacts/batch/archive", {"inputs": [{"id": "$four.id"}]}, "archive contacts"),
+    Step("POST /crm/v3/objects/contacts/gdpr-delete", {"objectId": "c@example.com", "idProperty": "email"},
+         "delete contacts"),
+    Step("POST /crm/v3/schemas", {"name": "cars", "labels": {"singular": "Car", "plural": "Cars"}, "requiredProperties": [],
+         "properties": [{"name": "plate", "label": "Plate", "type": "string", "fieldType": "text"}]}, "create schemas"),
     Step("DELETE /crm/v3/objects/companies/$firm.id", None, "archive companies"),
     Step("DELETE /crm/v3/properties/contacts/nick", None, "archive properties"),
 )  # fmt: skip
