@@ -39,6 +39,8 @@ FILE_BYTES: Final = 64 * 1024 * 1024
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 5.0
 GONE: Final = frozenset({404, 410})
+ABSENT: Final = frozenset({400, 405, *GONE})
+"""The vendor says 404 of an offset that has expired; 400 and 405 may mean the same, or that there are no batches."""
 
 
 SCOPES: Final = (
@@ -147,12 +149,13 @@ class Pages:
         self._quiet: dict[str, tuple[float, int]] = {}
         """Offsets with nothing behind them: until when that is believed, and when it was asked."""
         self._wait = FIRST_WAIT
+        self._batches = True
         self.portal = 0
         """The account whose events are read."""
 
     async def latest(self, lane: Lane) -> str:
         """The newest offset; empty for a journal in which nothing stands."""
-        address = _address((await self._ask("latest", lane)).get("one"))
+        address = _address(await self._lost_or("latest", "", lane))
         return address.offset if address else ""
 
     async def next(self, offset: str, lane: Lane) -> Entry | None:
@@ -198,8 +201,13 @@ class Pages:
 
     async def _look(self, offset: str, lane: Lane) -> Address | None:
         """The address behind an offset. Several are asked for at once; those behind it are kept."""
-        tail = f"batch/{quote(offset, safe='')}/next/{BATCH}" if offset else f"batch/earliest/{BATCH}"
-        found = [one for one in map(_address, (await self._ask(tail, lane, offset=offset))["many"]) if one]
+        at = quote(offset, safe="")
+        found = await self._several(f"batch/{at}/next" if at else "batch/earliest", lane) if self._batches else None
+        if found is None:
+            # Gone, or no batches are to be had here: asking for one entry tells which.
+            one = _address(await self._lost_or(f"offset/{at}/next" if at else "earliest", offset, lane))
+            self._batches = False
+            found = [one] if one else []
         self._addresses = {}
         before = offset
         for one in found:
@@ -207,20 +215,36 @@ class Pages:
             before = one.offset
         return found[0] if found else None
 
-    async def _ask(self, tail: str, lane: Lane, *, offset: str = "") -> dict[str, Any]:
+    async def _several(self, tail: str, lane: Lane) -> list[Address] | None:
+        """``None`` where there is no such thing."""
+        try:
+            told = await self._ask(f"{tail}/{BATCH}", lane)
+        except PositionLostError:
+            return None
+        return [one for one in map(_address, listed(told)) if one]
+
+    async def _lost_or(self, tail: str, offset: str, lane: Lane) -> Any:
+        try:
+            return await self._ask(tail, lane)
+        except PositionLostError as error:
+            if not offset:
+                told = f"the Webhooks Journal is not to be had: {error}"
+                raise VendorError(Failure(Remedy.ASK, "journal-missing", told, 404)) from None
+            # What was kept may be of before the loss; the journal begins elsewhere now.
+            self._entries.clear()
+            self._addresses.clear()
+            self._quiet.clear()
+            raise
+
+    async def _ask(self, tail: str, lane: Lane) -> Any:
+        """The answer's JSON. Raises :class:`PositionLostError` where there is no such thing."""
         query = {"installPortalId": str(self.portal)} if self.portal else {}
         try:
-            reply = await self._client.get(self._paths.journal(tail), query, lane)
+            return (await self._client.get(self._paths.journal(tail), query, lane)).data
         except VendorError as error:
-            failure = error.failure
-            if offset and failure.status in {400, *GONE}:
-                # What was kept may be of before the loss; the journal begins elsewhere now.
-                self._entries.clear()
-                self._addresses.clear()
-                self._quiet.clear()
-                raise PositionLostError(failure.message) from None
-            raise VendorError(unavailable(failure)) from None
-        return {"one": reply.data, "many": listed(reply.data)}
+            if error.failure.status in ABSENT:
+                raise PositionLostError(error.failure.message) from None
+            raise VendorError(unavailable(error.failure)) from None
 
     def _entry(self, address: Address, body: bytes, status: int) -> Entry:
         data = parse(body)

@@ -11,20 +11,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.model.change import ChangeKind, Channel
+from syncd.model.change import ChangeKind, Channel, Lane
 from syncd.model.failure import Remedy
 from syncd.model.mapping import Capture
-from syncd.runtime.clock import ManualClock
+from syncd.runtime.clock import ManualClock, World
 from syncd.runtime.secret import Secret
 from syncd.sandbox.hubspot.simulator import OAUTH_APP
 from syncd.systems.contract import StreamingSystem, VendorError
+from syncd.systems.hubspot.auth import Auth
+from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.journal_events import change_of
-from syncd.systems.hubspot.journal_pages import SCOPES, Files
+from syncd.systems.hubspot.journal_pages import SCOPES, Files, Pages, PositionLostError
 from syncd.systems.hubspot.journal_place import MARGIN_MS, Mend, Place, forgotten, lost, parse_place
 from syncd.systems.hubspot.journal_subscriptions import Asked, lacking, left_over, standing_of, wanted_of
-from syncd.systems.hubspot.settings import AppGrant
+from syncd.systems.hubspot.settings import AppGrant, Paths
+from syncd.systems.hubspot.vitals import Vitals
 
-from .kit import CONTACTS, DEALS, settings
+from .kit import CONTACTS, DEALS, Books, Vendor, settings
 from .test_against_sandbox import Account, applied, contact, opened
 
 PEOPLE = replace(CONTACTS, capture=Capture(stream=True, overlap_seconds=120))
@@ -197,6 +200,41 @@ async def test_an_address_that_has_had_its_time_is_asked_for_again_and_a_missing
     with pytest.raises(VendorError) as told:
         await anext(poor.stream(PEOPLE, None))
     assert (told.value.failure.remedy, told.value.failure.status) == (Remedy.ASK, 403)
+
+
+@pytest.mark.parametrize("batches", [True, False])
+async def test_where_there_are_no_batches_entries_are_read_one_by_one_and_a_lost_one_is_told_from_that(batches):
+    asked: list[str] = []
+
+    def answer(request):
+        tail = request.path.partition("2026-03/")[2]
+        asked.append(tail)
+        if tail.startswith("batch") and not batches:
+            return httpx.Response(404, json={"message": "no such path"})
+        if "gone" in tail:
+            return httpx.Response(404, json={"message": "no entry at this offset", "category": "OBJECT_NOT_FOUND"})
+        one = {"url": "https://files.example.com/x", "expiresAt": "x", "currentOffset": "b"}
+        return httpx.Response(200, json={"results": [one]} if tail.startswith("batch") else one)
+
+    vendor = Vendor(answer)
+
+    def files(_):
+        told = {"action": "CREATE", "objectTypeId": "0-1", "objectId": 7, "occurredAt": "2026-11-02T08:00:00Z"}
+        return httpx.Response(200, json={"offset": "b", "publishedAt": "2026-11-02T08:00:00Z", "journalEvents": [told]})
+
+    world = World(ManualClock())
+    client = Client(settings(), Books(), world, Auth(settings(), world, None), Vitals(), vendor.transport(), "journal")
+    store = Files(settings(), httpx.MockTransport(files))
+    await client.open()
+    await store.open()
+    pages = Pages(client, store, Paths(), world)
+    entry = await pages.next("a", Lane.LIVE)
+    assert (entry.offset, entry.size, list(entry.events)) == ("b", 1, ["contacts"])
+    with pytest.raises(PositionLostError):
+        await pages.next("gone", Lane.LIVE)
+    assert ("offset/a/next" in asked) is not batches
+    await client.close()
+    await store.close()
 
 
 @pytest.mark.parametrize(
