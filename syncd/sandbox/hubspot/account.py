@@ -300,6 +300,8 @@ class Account:
         record.updated_ms = now
         self.search.touch(record)
         self.noted(record, "create" if fresh else "update", changes, source)
+        if plan.kind is CONTACTS and "associatedcompanyid" in changes:
+            self._employ(record, changes["associatedcompanyid"], source)
         for link in plan.links:
             self.associate(plan.kind, record.id, link.target, link.target_id, link.type, source)
         self._emit_write(record, changes, source, now, fresh=fresh)
@@ -403,6 +405,15 @@ class Account:
                 self._tell_link("dissociate", source, source_id, target, target_id, known[edge], who)
         self._mirror(source, source_id, who)
         self._mirror(target, target_id, who)
+
+    def _employ(self, contact: Record, company_id: str, who: Source) -> None:
+        """Writing the property makes the company the primary one; an id that no company has changes nothing."""
+        primary = self.graph.type(CONTACTS, COMPANIES, HUBSPOT_DEFINED, 1)
+        if self.records.get(COMPANIES, company_id) is not None:
+            self.associate(CONTACTS, contact.id, COMPANIES, company_id, primary, who)
+        for other in [] if company_id else list(self.graph.of(contact.id, COMPANIES)):
+            self.dissociate(CONTACTS, contact.id, COMPANIES, other, who, [primary])
+        self._mirror(CONTACTS, contact.id, who)
 
     def _mirror(self, kind: Kind, id_: str, who: Source) -> None:
         """A property that repeats an association follows it, and with it the time of the last change."""

@@ -48,7 +48,7 @@ lifecyclestage enumeration radio lifecycle
 hs_lead_status enumeration radio leads
 createdate datetime date ro
 lastmodifieddate datetime date ro
-associatedcompanyid number number ro
+associatedcompanyid number number
 hs_email_domain string text ro calc
 hs_full_name_or_email string text ro calc
 hs_calculated_phone_number string text ro calc

@@ -163,3 +163,26 @@ async def test_archiving_hides_a_record_from_writes_of_associations(portal: Port
     await portal.http.delete(f"/crm/v3/objects/contacts/{buyer}")
     reply = await portal.http.put(f"/crm/v4/objects/deals/{deal}/associations/default/contacts/{buyer}")
     assert reply.status_code == 404
+
+
+async def test_the_primary_company_and_the_property_that_repeats_it_follow_each_other(portal: Portal) -> None:
+    firms = [await portal.create("companies", name=str(n)) for n in range(2)]
+    person = await portal.create("contacts", email="a@example.com", associatedcompanyid=firms[0])
+    root = f"/crm/v4/objects/contacts/{person}/associations/companies"
+
+    async def primary() -> tuple[list[str], str | None]:
+        rows = (await portal.http.get(root)).json()["results"]
+        held = [str(row["toObjectId"]) for row in rows if any(one["typeId"] == 1 for one in row["associationTypes"])]
+        return held, (await portal.get("contacts", person, "associatedcompanyid"))["properties"]["associatedcompanyid"]
+
+    assert await primary() == ([firms[0]], firms[0])
+    before = (await portal.get("contacts", person))["updatedAt"]
+    await portal.clock.advance(1)
+    await portal.http.put(f"{root}/{firms[1]}", json=[spec(1)])
+    assert await primary() == ([firms[1]], firms[1])
+    assert (await portal.get("contacts", person))["updatedAt"] > before
+    url = f"/crm/v3/objects/contacts/{person}"
+    await portal.http.patch(url, json={"properties": {"associatedcompanyid": "77"}})
+    assert await primary() == ([firms[1]], firms[1])
+    await portal.http.patch(url, json={"properties": {"associatedcompanyid": ""}})
+    assert await primary() == ([], None)
