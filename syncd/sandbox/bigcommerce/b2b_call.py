@@ -58,7 +58,8 @@ def need(table: Table, raw: str, what: str) -> Row:
     """Raises ``ApiError`` 404."""
     row = table.get(int(raw)) if raw.isdigit() else None
     if row is None:
-        raise ApiError(404, f"{what} not found")
+        told = f"{what} not found"
+        raise ApiError(404, told, more={"errMsg": told} if what in {"User", "Address"} else {})
     return row
 
 

@@ -19,7 +19,7 @@ from syncd.sandbox.bigcommerce.b2b_call import (
     told,
 )
 from syncd.sandbox.bigcommerce.call import Answer, Call
-from syncd.sandbox.bigcommerce.errors import ApiError
+from syncd.sandbox.bigcommerce.errors import V3, ApiError
 from syncd.sandbox.bigcommerce.fields import AMOUNT, FLAG, LIST, email, number, text
 from syncd.sandbox.bigcommerce.store import Store
 from syncd.sandbox.bigcommerce.table import Row
@@ -101,7 +101,10 @@ def shown(call: Call, number_: int) -> Row:
     parent = call.store.companies.get(row.pop("parent") or 0)
     hidden = {"credit", "terms", "payments", "id"}
     out = {name: value for name, value in row.items() if name not in hidden}
-    out |= {"companyId": number_, "bcGroupName": group.get("name", ""), "updatedAt": str(row["updatedAt"])}
+    out |= {"companyId": number_, "bcGroupName": group.get("name", ""), "catalogId": str(row["catalogId"] or "")}
+    out |= {name: str(row[name]) for name in ("createdAt", "updatedAt")}
+    if len(call.rest) > 1:  # one by itself has its group as text
+        out["bcGroupId"] = str(row["bcGroupId"])
     out["parentCompany"] = {"id": parent["id"], "name": parent["companyName"]} if parent else {}
     if call.params.get("isIncludeExtraFields", "0") != "1" and len(call.rest) == 1:
         out.pop("extraFields")
@@ -301,7 +304,7 @@ def _family(call: Call, method: str, row: Row, part: str, rest: list[str]) -> An
         case "DELETE", "subsidiaries", [child]:
             other = need(store.companies, child, "Company")
             if other["parent"] != row["id"]:
-                raise ApiError(404, "Company is not a subsidiary")
+                raise misplaced("the company is not a subsidiary of this one")
             _store(store, other, {"parent": 0}, call.actor)
             return 204, None
         case "POST", "parent", []:
@@ -314,9 +317,14 @@ def _family(call: Call, method: str, row: Row, part: str, rest: list[str]) -> An
     raise call.not_allowed()
 
 
+def misplaced(why: str) -> ApiError:
+    """The hierarchy refuses in the shape of the store's own API."""
+    return ApiError(400, why, {"index": why}, shape=V3)
+
+
 def _branch(store: Store, number_: int) -> Row:
     row = store.companies.get(number_) or {}
-    return {"companyId": number_, "companyName": row["companyName"], "companyStatus": row["companyStatus"],
+    return {"companyId": number_, "companyName": row["companyName"], "companyStatus": int(row["companyStatus"]),
             "parentCompanyId": row["parent"] or None}  # fmt: skip
 
 
@@ -337,13 +345,13 @@ def _descendants(store: Store, number_: int) -> list[int]:
 
 def _may_adopt(store: Store, row: Row, parent: int) -> int:
     if parent not in store.companies:
-        raise ApiError(404, "Company not found")
+        raise misplaced("the company does not exist")
     below = _descendants(store, row["id"])
     if parent in below:
-        raise refused({"parentCompanyId": "a company cannot stand below itself"})
+        raise misplaced("a company cannot stand below itself")
     depth = max(len(_ancestors(store, one)) - len(_ancestors(store, row["id"])) + 1 for one in below)
     if len(_ancestors(store, parent)) + depth > LAYERS:
-        raise refused({"parentCompanyId": f"a hierarchy has at most {LAYERS} layers"})
+        raise misplaced(f"a hierarchy has at most {LAYERS} layers")
     if len(_descendants(store, _ancestors(store, parent)[-1])) + len(below) > FAMILY:
-        raise refused({"parentCompanyId": f"a hierarchy has at most {FAMILY} companies"})
+        raise misplaced(f"a hierarchy has at most {FAMILY} companies")
     return parent

@@ -90,7 +90,7 @@ def _roles(call: Call, rest: list[str]) -> Answer:
             return page(call, ids, lambda one: _listed_role(store.roles.get(one) or {}))
         case "POST", []:
             draft = _role(store, checked(call.json(), _ROLE))
-            row = {"id": store.roles.new_id(), "roleType": 2, "roleLevel": 0, "permissions": [], **draft}
+            row = {"id": store.roles.new_id(), "roleType": 2, "roleLevel": 1, "permissions": [], **draft}
             store.roles.put(row)
             store.note("create", "roles", row, draft, call.actor)
             return told(row)

@@ -70,8 +70,8 @@ def _selected(call: Call) -> list[int]:
 
 def shown(call: Call, number_: int) -> Row:
     row = call.store.users.get(number_) or {}
-    role = call.store.roles.get(row["companyRoleId"] or 0) or {}
-    row["companyRoleName"] = role.get("name", "")
+    row["companyRoleId"] = row["companyRoleId"] or row["role"] + 1  # the predefined roles come first
+    row["companyRoleName"] = (call.store.roles.get(row["companyRoleId"]) or {}).get("name", "")
     if call.params.get("isIncludeExtraFields", "0") != "1" and len(call.rest) == 1:
         row.pop("extraFields")
     return row

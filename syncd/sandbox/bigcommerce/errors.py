@@ -22,6 +22,7 @@ class ApiError(Exception):
         *,
         headers: Mapping[str, str] | None = None,
         more: Mapping[str, Any] | None = None,
+        shape: str = "",
     ) -> None:
         self.status = status
         self.title = title
@@ -29,10 +30,12 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
         self.more = dict(more or {})
         """Further members of the body, such as the ``data`` of a batch that was partly stored."""
+        self.shape = shape
+        """Its own; empty: that of the API that was called."""
         super().__init__(f"{status} {title} {self.errors or ''}".strip())
 
     def reply(self, shape: str) -> Reply:
-        return reply_json(self._body(shape), self.status, self.headers)
+        return reply_json(self._body(self.shape or shape), self.status, self.headers)
 
     def _body(self, shape: str) -> Any:
         if shape == V2:

@@ -40,7 +40,7 @@ def answer(call: Call) -> Answer:
             return _count(call)
         case "POST", []:
             made = create(store, call.json(), call.actor)
-            return 201, shown(call, made)
+            return 200, shown(call, made)
         case method, [raw]:
             return _one(call, method, whole_number(raw, "id"))
         case "GET", [raw, part]:

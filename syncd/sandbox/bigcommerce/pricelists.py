@@ -144,7 +144,8 @@ def _across(call: Call, method: str) -> Answer:
         if not isinstance(list_id, int) or list_id not in call.store.pricelists:
             raise invalid({f"{place}.price_list_id": "The price list does not exist"})
         wanted.append((list_id, one))
-    return 200, {"data": _store(call, wanted, fresh=method == "POST"), "meta": {}}
+    rows = _store(call, wanted, fresh=method == "POST")
+    return 200, {"data": rows if method == "POST" else {}, "meta": {}}
 
 
 def _store(call: Call, wanted: Sequence[tuple[int, Any]], *, fresh: bool = False) -> list[Row]:

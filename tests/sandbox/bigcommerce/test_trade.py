@@ -68,7 +68,7 @@ async def test_a_paid_cart_becomes_an_order_and_is_gone(shop: Shop) -> None:
 async def test_orders_are_v2_dates_and_filters_and_an_archived_one_stays(shop: Shop) -> None:
     line = {"name": "Tea", "quantity": 1, "price_inc_tax": 5, "price_ex_tax": 4}
     body = {"billing_address": ADDRESS, "products": [line], "external_order_id": "crm-1"}
-    order = await shop.send("POST", "/v2/orders", body, 201)
+    order = await shop.send("POST", "/v2/orders", body)
     assert (order["total_tax"], order["date_created"][-5:]) == ("1.0000", "+0000")
     await shop.send("POST", "/v2/orders", {**body, "billing_address": {"email": "a@b.example"}}, 400)
     await shop.clock.advance(60)
