@@ -132,20 +132,20 @@ class Sessions:
     def _client_credentials(self, form: Mapping[str, str], authorization: str, host: str, base: str) -> dict[str, Any]:
         if host.partition(":")[0] in LOGIN_HOSTS:
             raise OAuthError("invalid_grant", "request not supported on this domain")
-        app = self._app(form, authorization)
+        app = self.client(form, authorization)
         if not app.run_as:
             raise OAuthError("invalid_grant", "no client credentials user enabled")
         return self._token(app, self._user(app.run_as), base)
 
     def _password(self, form: Mapping[str, str], authorization: str, base: str) -> dict[str, Any]:
-        app = self._app(form, authorization)
+        app = self.client(form, authorization)
         user = self.check_password(form.get("username", ""), form.get("password", ""))
         if not self.legacy or user is None:
             raise OAuthError("invalid_grant", "authentication failure")
         return self._token(app, user, base)
 
     def _refreshed(self, form: Mapping[str, str], authorization: str, base: str) -> dict[str, Any]:
-        app = self._app(form, authorization, secret_needed=False)
+        app = self.client(form, authorization, secret_needed=False)
         held = self._refresh.get(form.get("refresh_token", ""))
         if held is None or held[0] is not app:
             raise OAuthError("invalid_grant", "expired access/refresh token")
@@ -162,7 +162,20 @@ class Sessions:
         same = known is not None and hmac.compare_digest(known.encode(), password.encode())
         return self.org.user(username) if same else None
 
-    def _app(self, form: Mapping[str, str], authorization: str, *, secret_needed: bool = True) -> App:
+    def introspected(self, token: str) -> dict[str, Any]:
+        """What the introspection endpoint says of a token."""
+        session = self.find(token)
+        if session is None:
+            return {"active": False}
+        known, now = self.identity(session, session.host), session.used_ms // 1000
+        return {
+            "active": True, "scope": session.app.scopes, "client_id": session.app.client_id,
+            "username": known["username"], "sub": known["id"], "token_type": "access_token", "iat": now, "nbf": now,
+            "exp": now + self.idle_seconds,
+        }  # fmt: skip
+
+    def client(self, form: Mapping[str, str], authorization: str, *, secret_needed: bool = True) -> App:
+        """The app that asks. Raises :class:`OAuthError`."""
         client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
         if authorization.lower().startswith("basic "):
             try:

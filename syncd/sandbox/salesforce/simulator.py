@@ -251,16 +251,11 @@ class SalesforceSandbox(Vendor):
 
     def _introspect(self, request: Request) -> Reply:
         form = request.form()
-        app = self.sessions.apps.get(form.get("client_id", ""))
-        if app is None or app.client_secret != form.get("client_secret"):
+        try:
+            self.sessions.client(form, request.headers.get("authorization", ""))
+        except OAuthError:
             return _oauth(OAuthError("invalid_client", "invalid client credentials", 401))
-        session = self.sessions.find(form.get("token", ""))
-        if session is None:
-            return Reply(200, b'{"active":false}')
-        known = self.sessions.identity(session, session.host)
-        body = {"active": True, "scope": session.app.scopes, "client_id": session.app.client_id,
-                "username": known["username"], "sub": known["id"], "token_type": "access_token"}  # fmt: skip
-        return Reply(200, orjson.dumps(body))
+        return Reply(200, orjson.dumps(self.sessions.introspected(form.get("token", ""))))
 
     def _who(self, request: Request, base: str, *, claims: bool) -> Reply:
         try:

@@ -143,6 +143,7 @@ class Checker:
                 ("read", True, schema.queryable),
                 ("create", Action.CREATE in mapping.write, schema.createable),
                 ("edit", Action.UPDATE in mapping.write, schema.updateable),
+                ("delete", Action.DELETE in mapping.write, schema.deletable),
             )
             if wanted and not granted
         ]

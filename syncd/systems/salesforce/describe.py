@@ -48,6 +48,7 @@ class Schema:
     fields: Mapping[str, Field] = field(repr=False)
     createable: bool = True
     updateable: bool = True
+    deletable: bool = True
     queryable: bool = True
     replicateable: bool = True
     key_prefix: str = ""
@@ -102,7 +103,8 @@ def read_schema(data: Mapping[str, Any]) -> Schema:
         )
     return Schema(
         name=str(data.get("name") or ""), fields=fields, createable=data.get("createable") is not False,
-        updateable=data.get("updateable") is not False, queryable=data.get("queryable") is not False,
+        updateable=data.get("updateable") is not False, deletable=data.get("deletable") is not False,
+        queryable=data.get("queryable") is not False,
         replicateable=data.get("replicateable") is not False, key_prefix=str(data.get("keyPrefix") or ""),
     )  # fmt: skip
 

@@ -34,6 +34,12 @@ async def test_client_credentials_give_a_token_without_an_expiry(house: House) -
 async def test_basic_authorization_serves_as_well(house: House) -> None:
     reply = await house.http.post(TOKEN, data={"grant_type": "client_credentials"}, auth=(CLIENT_ID, CLIENT_SECRET))
     assert reply.status_code == 200
+    asked = {"token": reply.json()["access_token"], "token_type_hint": "access_token"}
+    told = (await house.http.post("/services/oauth2/introspect", data=asked, auth=(CLIENT_ID, CLIENT_SECRET))).json()
+    assert told["active"]
+    assert told["exp"] == house.clock.now_ms() // 1000 + 7200
+    refused = await house.http.post("/services/oauth2/introspect", data=asked, auth=(CLIENT_ID, "no"))
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
 
 
 @pytest.mark.parametrize(
