@@ -136,9 +136,9 @@ class Bigcommerce:
         return await self._provisioner.run(mappings, apply=apply)
 
     async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
-        wanted = list(dict.fromkeys(ids))
-        found = await self._shelves[known(mapping)].read(mapping, wanted, lane)
-        held = {one.external_id: one for one in found}
+        wanted = dict.fromkeys(ids)
+        found = await self._shelves[known(mapping)].read(mapping, list(wanted), lane)
+        held = {one.external_id: one for one in found if one.external_id in wanted}
         return ReadResult(held, frozenset(wanted) - held.keys())
 
     async def find(self, mapping: ObjectMapping, keys: Sequence[str], lane: Lane) -> Mapping[str, Snapshot]:
