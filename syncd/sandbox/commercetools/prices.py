@@ -11,9 +11,9 @@ from syncd.sandbox.commercetools.project import Project
 from syncd.sandbox.commercetools.resource import Resource
 from syncd.sandbox.commercetools.shapes import shape
 
-TIER = shape("minimumQuantity:int value:money")
+TIER = shape("minimumQuantity:int value:amount")
 PRICE = shape(
-    "value:money key?:key country?:country customerGroup?:ri=customer-group channel?:ri=channel validFrom?:time "
+    "value:amount key?:key country?:country customerGroup?:ri=customer-group channel?:ri=channel validFrom?:time "
     "validUntil?:time tiers?:<tier>* custom?:custom discounted?:object",
     tier=TIER,
 )
@@ -116,7 +116,7 @@ PRICES = Resource(
     type_id="standalone-price",
     scopes="standalone_prices",
     draft=shape(
-        "sku:text value:money key?:key country?:country customerGroup?:ri=customer-group channel?:ri=channel "
+        "sku:text value:amount key?:key country?:country customerGroup?:ri=customer-group channel?:ri=channel "
         "validFrom?:time validUntil?:time tiers?:<tier>* custom?:custom discounted?:object active?:bool staged?:object",
         tier=TIER,
     ),
@@ -153,7 +153,7 @@ def _both(project: Project, row: Row, args: dict[str, Any]) -> None:
     _set_validity(project, row, args, ("validFrom", "validUntil"))
 
 
-@PRICES.action("changeValue", "value:money staged?:bool")
+@PRICES.action("changeValue", "value:amount staged?:bool")
 def _value(_project: Project, row: Row, args: dict[str, Any]) -> None:
     if args["value"]["currencyCode"] != row["value"]["currencyCode"]:
         raise invalid_field("value", args["value"]["currencyCode"], [row["value"]["currencyCode"]])

@@ -1,8 +1,8 @@
 """Shapes of request bodies, and the check of a body against its shape.
 
 A shape is one text of ``name:kind`` words (``name?:kind`` when optional; ``kind*`` is a list of them). Kinds:
-``text key bool int number date time money localized country address custom any object``, ``ri`` with the type id of a
-resource identifier (``ri=customer-group``), or the name of another shape in angle brackets, given on the side.
+``text key bool int number date time money amount localized country address custom any object``, ``ri`` with the type id
+of a resource identifier (``ri=customer-group``), or the name of another shape in angle brackets, given on the side.
 A member that is null counts as absent, one that the shape does not know is refused.
 """
 
@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from syncd.sandbox.commercetools.errors import invalid_field, invalid_json
@@ -168,6 +169,23 @@ def money(value: Any, path: str) -> dict[str, Any]:
     return cent_money(currency, draft["centAmount"])
 
 
+def amount(value: Any, path: str) -> dict[str, Any]:
+    """Money of a price: cents, or high precision, from which the cents follow. Raises ``ApiError`` 400."""
+    if not isinstance(value, dict) or value.get("type") != "highPrecision":
+        return money(value, path)
+    draft = check(value, _PRECISE, path)
+    currency, digits, precise = draft["currencyCode"], draft["fractionDigits"], draft["preciseAmount"]
+    usual = fraction_digits(currency)
+    if not usual < digits <= 20:
+        raise invalid_json(f"{path} -> fractionDigits: Expected more than {usual} and at most 20.")
+    exact = Decimal(precise).scaleb(usual - digits)
+    cents = draft.get("centAmount", int(exact.to_integral_value(ROUND_HALF_EVEN)))
+    if abs(cents - exact) >= 1:
+        raise invalid_json(f"{path} -> centAmount: '{cents}' is no rounding of the precise amount.")
+    made = cent_money(currency, cents)
+    return {**made, "type": "highPrecision", "preciseAmount": precise, "fractionDigits": digits}
+
+
 def localized(value: Any, path: str) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise invalid_json(f"{path}: Expected an object of locale to text.")
@@ -193,6 +211,7 @@ def _identifier(value: Any, type_id: str, path: str) -> dict[str, str]:
 
 
 _MONEY = shape("type?:text currencyCode:text centAmount:int fractionDigits?:int")
+_PRECISE = shape("type?:text currencyCode:text centAmount?:int preciseAmount:int fractionDigits:int")
 _IDENTIFIER = shape("typeId?:text id?:text key?:text")
 _CUSTOM = shape("type:ri=type fields?:object")
 _SCALARS: dict[str, Callable[[Any], Any]] = {
@@ -208,6 +227,7 @@ _SCALARS: dict[str, Callable[[Any], Any]] = {
 _PARTS: dict[str, Callable[[Any, str], Any]] = {
     "key": _key,
     "money": money,
+    "amount": amount,
     "localized": localized,
     "object": _object,
     "address": lambda value, path: check(value, ADDRESS, path),

@@ -74,6 +74,9 @@ async def test_the_tree_is_five_levels_deep_and_has_no_circles(shop: Shop) -> No
 
 
 async def test_a_price_has_one_scope_and_one_time_and_its_tiers_are_checked(shop: Shop) -> None:
+    fine = {"type": "highPrecision", "currencyCode": "EUR", "preciseAmount": 101545, "fractionDigits": 5}
+    precise = await shop.post(PRICES, {"sku": "GAS", "value": fine}, 201)
+    assert precise["value"] == {**fine, "centAmount": 102}
     group = await shop.post("/customer-groups", {"groupName": "Gold", "key": "gold"}, 201)
     scope = {"sku": "TEA", "value": eur(500), "customerGroup": ref("customer-group", key="gold")}
     held = await shop.post(PRICES, {**scope, "tiers": [{"minimumQuantity": 10, "value": eur(400)}]}, 201)
