@@ -35,7 +35,7 @@ from syncd.sandbox.commercetools.resource import Resource, create, delete, updat
 from syncd.sandbox.commercetools.shop_fabric import CHANNELS, STATES, STORES
 from syncd.sandbox.commercetools.subscriptions import STATUSES, SUBSCRIPTIONS, Notifier
 from syncd.sandbox.commercetools.types import TYPES
-from syncd.sandbox.commercetools.units import UNITS
+from syncd.sandbox.commercetools.units import UNITS, associate_of
 from syncd.sandbox.http import Reply, Request, reply_json
 from syncd.sandbox.vendor import ActError, Room, Vendor
 from syncd.sandbox.world.world import World
@@ -262,6 +262,8 @@ class CommercetoolsSandbox(Vendor):
                 return self._create(request, resource, actor, store)
             case "POST", ["import"] if resource is ORDERS:
                 return reply_json(create(self.project, ORDERS, _body(request), actor), 201)
+            case "GET", [address, "associates", customer_id] if resource is UNITS:
+                return reply_json(associate_of(self.project, self._find(UNITS, address), customer_id))
             case "POST", ["quotes"] if resource is ORDERS:
                 return reply_json(order_from_quote(self.project, _body(request), actor), 201)
             case method, [address]:

@@ -20,6 +20,7 @@ from syncd.sandbox.commercetools.errors import (
     invalid_field,
     invalid_input,
     invalid_operation,
+    not_found,
     reference_exists,
     required_field,
 )
@@ -158,6 +159,22 @@ def _add_associate(held: list[Row], added: Row) -> None:
 
 def _too_many(resource: str, message: str) -> ApiError:
     return ApiError(400, "MaxResourceLimitExceeded", message, exceededResource=resource)
+
+
+def associate_of(project: Project, unit: Row, customer_id: str) -> Row:
+    """What somebody may do in a unit, by own and inherited roles. Raises ``ApiError`` 404."""
+    own, inherited = (
+        [project.find(one["associateRole"]) for held in unit.get(name, ()) if held["customer"]["id"] == customer_id
+         for one in held["associateRoleAssignments"]]
+        for name in ("associates", "inheritedAssociates")
+    )  # fmt: skip
+    people = [one["customer"]["id"] for name in ("associates", "inheritedAssociates") for one in unit.get(name, ())]
+    if customer_id not in people:
+        raise not_found(f"The Resource with ID '{customer_id}' was not found.")
+    allowed = dict.fromkeys(one for role in (*own, *inherited) for one in role["permissions"])
+    reference = {"typeId": "customer", "id": customer_id}
+    return {"customer": reference, "associateRoles": own, "inheritedAssociateRoles": inherited,
+            "permissions": list(allowed)}  # fmt: skip
 
 
 # -- what is inherited

@@ -99,12 +99,13 @@ class PointedAddress:
         return value
 
     def actions(self, path: str, value: Raw, current: Current) -> list[UpdateAction]:
-        del path
         if value is None:
             return [{"action": self.action}]
         known = at(current or {}, "addresses") or ()
-        member = "addressId" if any(one.get("id") == value for one in known) else "addressKey"
-        return [{"action": self.action, member: value}]
+        meant = next((one for one in known if value in (one.get("id"), one.get("key"))), None)
+        if meant is None:
+            return [{"action": self.action, "addressKey": value}]
+        return [] if meant["id"] == held(current, path) else [{"action": self.action, "addressId": meant["id"]}]
 
 
 _PLACES: Final = (

@@ -42,6 +42,8 @@ async def test_divisions_inherit_people_and_stores_without_being_edited(shop: Sh
     assert after["version"] == north["version"]
     (inherited,) = after["inheritedAssociates"]
     assert inherited["associateRoleAssignments"][0]["source"] == ref("business-unit", key="acme")
+    may = await shop.get(f"{UNITS}/key=north/associates/{ada['id']}")
+    assert (may["associateRoles"], may["permissions"]) == ([], ["ViewMyCarts"])
     again = {"action": "addAssociate", "associate": person}
     assert code(await shop.update(UNITS, acme, again, status=400)) == "InvalidOperation"
     explicit = [
