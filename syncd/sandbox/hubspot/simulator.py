@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
+from email.utils import formatdate
 from typing import Any, ClassVar
 
 import orjson
@@ -118,7 +119,7 @@ class HubspotSandbox(Vendor):
         if request.path.startswith(FILES):
             return api_journal.file(request, self.journal)
         self.imports.run()
-        headers = {"x-hubspot-correlation-id": correlation_id(self._correlation)}
+        headers = self._headers()
         try:
             where = _where(request)
             reply = self._reply(self._answer(request, where, headers), headers)
@@ -169,6 +170,11 @@ class HubspotSandbox(Vendor):
                 return api_account.details(call, self.limits)
         raise not_there()
 
+    def _headers(self) -> dict[str, str]:
+        """What every reply carries."""
+        now = formatdate(self.room.clock.now_ms() / 1000, usegmt=True)
+        return {"date": now, "x-hubspot-correlation-id": correlation_id(self._correlation)}
+
     @staticmethod
     def _reply(answer: Answer, headers: dict[str, str]) -> Reply:
         status, body = answer
@@ -182,7 +188,7 @@ class HubspotSandbox(Vendor):
     # -- disturbances, in the vendor's words
 
     def _disturbance(self, error: ApiError) -> Reply:
-        return self._refusal(error, {"x-hubspot-correlation-id": correlation_id(self._correlation)})
+        return self._refusal(error, self._headers())
 
     def overloaded(self, request: Request) -> Reply:  # noqa: ARG002
         return self._disturbance(overload())
