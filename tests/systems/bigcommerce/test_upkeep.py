@@ -161,3 +161,20 @@ def test_secrets_do_not_show() -> None:
         "shop", "abc", Secret("hush-token"), client_secret=Secret("hush"), webhook_secrets=(Secret("hush"),)
     )
     assert "hush" not in repr(given)
+
+
+async def test_extra_fields_and_metafields_that_cannot_be_are_named(shop: Shop) -> None:
+    system = await shop.prepared()
+    await shop.act(op="extra_field", kind="companies", name="erp_number", values={"isRequired": True})
+    field = COMPANIES.fields[0]
+    wished = replace(COMPANIES, fields=(field, replace(field, field="tier", paths=("extra_fields.rating",))))
+    deep = replace(CUSTOMERS, fields=(replace(field, field="first_name", paths=("metafields.crm",)),))
+    none = replace(COMPANIES, fields=(replace(field, paths=("metafields.crm.note",)),))
+    found = await system.check([wished, deep])
+    told = {one.code: one.subject for one in found if one.code.startswith("extra-field")}
+    assert told == {
+        "extra-field-missing": "shop.companies.extra_fields.rating",
+        "extra-field-needed": "shop.companies.extra_fields.erp_number",
+    }
+    assert "not-readable" in codes(found, Severity.ERROR)
+    assert "not-readable" in codes(await system.check([none]), Severity.ERROR)
