@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from console.client import Client, new_command_id
@@ -14,6 +15,10 @@ from console.sanitise import clean
 from console.times import plural
 from console.values import ValueProblemError, parsed, shown
 from syncd.control import messages as m
+from syncd.control.merge_messages import MergeRequest, MergeResult
+
+MERGE_LOOKS = 60
+"""How often it is asked, every half second, whether a merge has ended."""
 
 
 def operator(environment: Mapping[str, str] = os.environ) -> str:
@@ -101,6 +106,55 @@ async def discard(
     )
     summary = f"{done.discarded:,} of {plural(done.matched, 'dead letter')} discarded"
     return Answer(summary, done, ok=done.discarded == done.matched and done.matched > 0)
+
+
+async def merge(
+    client: Client, survivor: str, absorbed: str, *, why: str, preview: bool, yes: bool,
+    asked: Callable[[str], bool] = ask, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Answer:  # fmt: skip
+    """Show what would be merged where, ask, order it, and wait for its end."""
+    command_id = new_command_id()
+
+    def request(*, only_preview: bool) -> MergeRequest:
+        return MergeRequest(
+            command_id=command_id, survivor=survivor, absorbed=absorbed, who=operator(), why=why, preview=only_preview
+        )
+
+    seen = await client.merge(request(only_preview=True))
+    lines = merge_lines(seen)
+    if seen.refused:
+        return Answer(f"{absorbed} cannot be merged into {survivor}", seen, lines, ok=False)
+    if preview:
+        return Answer(f"{absorbed} would be merged into {survivor}", seen, lines)
+    sys.stderr.write("".join(f"{clean(one)}\n" for one in lines))
+    if not yes and not asked(f"{absorbed} will be merged into {survivor}; that cannot be undone"):
+        return Answer("nothing was merged", seen, ok=False)
+    done = await client.merge(request(only_preview=False))
+    for _ in range(MERGE_LOOKS):
+        if done.state != "open":
+            break
+        await sleep(0.5)
+        # The same command again: it says how far it is.
+        done = await client.merge(request(only_preview=False))
+    told = {
+        "done": f"{absorbed} is merged into {survivor}", "failed": f"not merged: {done.reason}",
+        "open": "ordered; a vendor must merge first, and syncd goes on by itself",
+    }  # fmt: skip
+    return Answer(told[done.state], done, ok=done.state != "failed")
+
+
+def merge_lines(seen: MergeResult) -> list[str]:
+    """What a merge would do, a line each."""
+    lines = [*seen.refused]
+    for place in seen.places:
+        if place.action == "merges":
+            lines.append(f"{place.place}: {place.absorbed_id} is merged into {place.survivor_id} there, for good")
+        else:
+            lines.append(f"{place.place}: {place.absorbed_id} becomes the survivor's")
+    for one in seen.fields:
+        mine, theirs = (shown(value, one.type, known=value is not None) for value in (one.survivor, one.absorbed))
+        lines.append(f"{one.field}: {mine} | {theirs} -> {shown(one.result, one.type)}")
+    return lines
 
 
 async def run_now(client: Client, mapping: str, *, kind: str) -> Answer:

@@ -32,6 +32,7 @@ from console.screens.group import GroupScreen
 from console.screens.help import HelpDialog
 from console.screens.letter import LetterScreen
 from console.screens.live import LiveScreen
+from console.screens.merge import MergeDialog
 from console.screens.overview import OverviewScreen
 from console.screens.record import RecordScreen
 from console.screens.records import RecordsScreen
@@ -219,6 +220,9 @@ class ConsoleApp(App[None]):
 
     def ask_discard(self, selection: Selection, name: str, then: Callable[[], None]) -> None:
         self.push_screen(DiscardDialog(selection, name), lambda done: then() if done else None)
+
+    def ask_merge(self, survivor: str, absorbed: str, then: Callable[[], None]) -> None:
+        self.push_screen(MergeDialog(survivor, absorbed), lambda ordered: then() if ordered else None)
 
     def ask_edit(self, detail: DeadLetterDetail, then: Callable[[], None]) -> None:
         def edited(edits: dict[str, Any] | None) -> None:

@@ -220,6 +220,25 @@ def records_attempts(record: RecordId, limit: Limit = 100, socket: Socket = "", 
     _do("records attempts", socket, as_json, lambda c: reading.attempts(c, record, limit=limit))
 
 
+@records.command("merge")
+def records_merge(
+    survivor: Annotated[str, typer.Argument(metavar="SURVIVOR", help="The record that stays.")],
+    absorbed: Annotated[
+        str, typer.Argument(metavar="ABSORBED", help="The record that goes into it, or connection.object:id.")
+    ],
+    why: Why = "",
+    preview: Annotated[bool, typer.Option("--preview", help="Only say what would be merged where.")] = False,
+    yes: Yes = False,
+    socket: Socket = "",
+    as_json: Json = False,
+) -> None:
+    """Make two records one, also at the vendors; that cannot be undone."""
+    _do(
+        "records merge", socket, as_json,
+        lambda c: acting.merge(c, survivor, absorbed, why=why, preview=preview, yes=yes), changes=not preview,
+    )  # fmt: skip
+
+
 @app.command("budgets", epilog=EPILOG)
 @app.command("budget", hidden=True)
 def budgets(socket: Socket = "", as_json: Json = False) -> None:

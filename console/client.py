@@ -23,6 +23,7 @@ import httpx
 import msgspec
 
 from syncd.control import messages as m
+from syncd.control.merge_messages import MergeRequest, MergeResult
 
 T = TypeVar("T")
 
@@ -147,6 +148,9 @@ class Client:
 
     async def discard(self, request: m.DiscardRequest) -> m.DiscardResult:
         return await self._command("/v1/discard", request, m.DiscardResult)
+
+    async def merge(self, request: MergeRequest) -> MergeResult:
+        return await self._command("/v1/merge", request, MergeResult)
 
     async def set_flow(self, request: m.FlowRequest) -> m.FlowResult:
         return await self._command("/v1/flows", request, m.FlowResult)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from console.sanitise import LONGEST
 from console.times import at_moment
-from syncd.control.messages import GapLine
+from syncd.control.gap_messages import GapLine
 
 EMPTY = "(empty)"
 UNKNOWN = "—"

@@ -37,6 +37,7 @@ from syncd.engine.health import Health
 from syncd.engine.housekeeping import Housekeeping, Retention
 from syncd.engine.idle import IdleWatch
 from syncd.engine.jobs import DurableJobBook
+from syncd.engine.merger import Merger
 from syncd.engine.reader import Reader
 from syncd.engine.signals import Signals
 from syncd.engine.stream import Streamer, streamed
@@ -214,6 +215,9 @@ class Daemon:
         )
         parts += [
             IdleWatch(
+                database=self.database, flows=self.flows, signals=self.signals, health=self.health, world=self.world
+            ),
+            Merger(
                 database=self.database, flows=self.flows, signals=self.signals, health=self.health, world=self.world
             ),
             Housekeeping(

@@ -38,6 +38,7 @@ class GroupScreen(LetterActions):
         Binding("e", "edit", "Edit", tooltip="Edit the values of this one, then replay it"),
         Binding("r", "replay", "Replay", tooltip="Replay the selection"),
         Binding("d", "discard", "Discard", tooltip="Discard the selection, with a reason"),
+        Binding("m", "merge", "Merge", tooltip="Merge the two records that this is about"),
         Binding("o", "record", "Record", tooltip="Open the record"),
         Binding("escape", "leave", "Back"),
     ]

@@ -15,7 +15,8 @@ from syncd.control.messages import DeadLetter, DeadLetterDetail, Selection, Stat
 HELP = """All that is known about one dead letter: what the vendor said, what a replay would write now against what
 the vendor held when syncd last looked, what the last attempt sent and what was replied.
 
-e edits values and then replays, r replays as it is, d discards with a reason, o opens the record."""
+e edits values and then replays, r replays as it is, d discards with a reason, o opens the record. m, where two
+records may be one, merges them: what would be merged where is shown first."""
 
 
 class LetterScreen(LetterActions):
@@ -23,6 +24,7 @@ class LetterScreen(LetterActions):
         Binding("e", "edit", "Edit", tooltip="Edit the values, then replay"),
         Binding("r", "replay", "Replay", tooltip="Replay it as it is"),
         Binding("d", "discard", "Discard", tooltip="Discard it, with a reason"),
+        Binding("m", "merge", "Merge", tooltip="Merge the two records that this is about"),
         Binding("o", "record", "Record", tooltip="Open the record"),
         Binding("escape", "leave", "Back"),
     ]

@@ -38,6 +38,9 @@ class LetterActions(LiveScreen):
             return not self.home.read_only and one is not None and one.state == "open" and self.single and editable
         if action in {"replay", "discard"}:
             return not self.home.read_only and one is not None and one.state == "open"
+        if action == "merge":
+            two = self.detail is not None and self.detail.letter.state == "open" and len(self.detail.candidates) > 1
+            return not self.home.read_only and two
         if action == "record":
             return one is not None and bool(one.record_id)
         return super().check_action(action, parameters)
@@ -54,6 +57,11 @@ class LetterActions(LiveScreen):
     def action_edit(self) -> None:
         if self.detail:
             self.home.ask_edit(self.detail, self.after_command)
+
+    def action_merge(self) -> None:
+        if self.detail and len(self.detail.candidates) > 1:
+            survivor, absorbed, *_ = self.detail.candidates
+            self.home.ask_merge(survivor, absorbed, self.after_command)
 
     def action_record(self) -> None:
         if self.current:

@@ -19,7 +19,8 @@ from starlette.routing import Route
 
 from syncd.control import messages as m
 from syncd.control import queries
-from syncd.engine import replay
+from syncd.control.merge_messages import MergeRequest, MergeResult
+from syncd.engine import merging, replay
 from syncd.engine.capture import Captor
 from syncd.engine.flows import Flows
 from syncd.engine.health import Health
@@ -86,6 +87,7 @@ class Control:
             Route("/v1/records/{number}/attempts", self._guard(self.attempts)),
             Route("/v1/replay", self._guard(self.replay), methods=["POST"]),
             Route("/v1/discard", self._guard(self.discard), methods=["POST"]),
+            Route("/v1/merge", self._guard(self.merge), methods=["POST"]),
             Route("/v1/budgets", self._guard(self.budgets)),
             Route("/v1/runs", self._guard(self.runs)),
             Route("/v1/runs/now", self._guard(self.run_now), methods=["POST"]),
@@ -272,6 +274,21 @@ class Control:
         self._metrics.replayed("discarded", done)
         self._signals.tell("discard.done", who=asked.who, matched=matched, discarded=done)
         return _reply(m.DiscardResult(matched=matched, discarded=done))
+
+    async def merge(self, request: Request) -> Response:
+        asked = await _body(request, MergeRequest)
+        if asked.preview:
+            found = partial(queries.merge_preview, flows=self._flows, survivor=asked.survivor, absorbed=asked.absorbed)
+            return _reply(await self._database.read(found))
+        _signed(asked.command_id, asked.who)
+        known = await self._database.write(
+            partial(
+                merging.ask, flows=self._flows, command_id=asked.command_id, who=asked.who, why=asked.why,
+                now=self._now(), survivor=asked.survivor, absorbed=asked.absorbed,
+            )
+        )  # fmt: skip
+        self._signals.merges.ring()
+        return _reply(MergeResult(state=known.state, reason=known.reason))  # type: ignore[arg-type]
 
     async def run_now(self, request: Request) -> Response:
         asked = await _body(request, m.RunNowRequest)

@@ -19,6 +19,7 @@ Routes (HTTP over the Unix socket; JSON)::
     GET  /v1/records/{id}/attempts?limit=   -> Attempts
     POST /v1/replay        ReplayRequest    -> ReplayResult
     POST /v1/discard       DiscardRequest   -> DiscardResult
+    POST /v1/merge         MergeRequest     -> MergeResult
     GET  /v1/budgets                        -> Budgets
     GET  /v1/runs                           -> Runs
     POST /v1/runs/now      RunNowRequest    -> RunNowResult
@@ -32,6 +33,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
+
+from syncd.control.gap_messages import GapLine
 
 API_VERSION = 1
 
@@ -108,17 +111,6 @@ class HydrationLine(msgspec.Struct, frozen=True, kw_only=True):
     seen: int
     total: int | None
     started_at: int
-
-
-class GapLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A span of which a stream could not tell every change; it is being read again until it is gone from here."""
-
-    mapping: str
-    from_at: int
-    """0: from the beginning."""
-    until_at: int
-    reason: str
-    stated_at: int
 
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
@@ -286,6 +278,8 @@ class DeadLetterDetail(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str = ""
     advice: str = ""
     """What usually mends this, in one sentence."""
+    candidates: list[str] = []
+    """Two that may be one, survivor first: what a :class:`MergeRequest` takes."""
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncd.control import messages as m
+from syncd.control.gap_messages import GapLine
+from syncd.control.merge_messages import MergedField, MergedPlace, MergeResult
+from syncd.engine import merging
 from syncd.engine.flows import Flows
 from syncd.engine.stream import streamed
 from syncd.model.change import Lane
@@ -49,9 +52,33 @@ def queue_lines(tx: Tx, now: int) -> list[m.QueueLine]:
     return lines
 
 
-def gap_lines(tx: Tx) -> list[m.GapLine]:
+def merge_preview(tx: Tx, flows: Flows, survivor: str, absorbed: str) -> MergeResult:
+    """Raises :class:`syncd.engine.replay.ReplayError`."""
+    wanted = merging.union(tx, flows, survivor, absorbed)
+    definitions = flows.entities[wanted.survivor.entity].fields
+    fields = [
+        MergedField(
+            field=one.field, survivor=None if one.mine is ABSENT else one.mine,
+            absorbed=None if one.theirs is ABSENT else one.theirs, result=None if one.value is ABSENT else one.value,
+            type=definitions[one.field].type, personal=definitions[one.field].personal,
+        )
+        for one in wanted.decisions
+    ]  # fmt: skip
+    places = [
+        MergedPlace(place=one.mapping.name, action="merges", survivor_id=one.survivor, absorbed_id=one.absorbed)
+        for one in wanted.joints
+    ]
+    places += [
+        MergedPlace(place=f"{one.connection}.{one.object}", action="moves", absorbed_id=one.external_id)
+        for one in wanted.moves
+        if not one.gone
+    ]
+    return MergeResult(state="preview", fields=fields, places=places, refused=list(wanted.refused))
+
+
+def gap_lines(tx: Tx) -> list[GapLine]:
     return [
-        m.GapLine(
+        GapLine(
             mapping=f"{one.connection}.{one.object}", from_at=one.from_at, until_at=one.until_at, reason=one.reason,
             stated_at=one.stated_at,
         )
@@ -127,7 +154,7 @@ def dead_letter(tx: Tx, flows: Flows, number: int) -> m.DeadLetterDetail:
     return m.DeadLetterDetail(
         letter=_letter(tx, flows, one), diff=_letter_diff(tx, flows, one), sent=sent,
         reply=reply or str(one.detail.get("reply") or ""), payload=change.payload if change else None,
-        correlation_id=one.correlation_id, advice=advice(one),
+        correlation_id=one.correlation_id, advice=advice(one), candidates=merging.candidates(one)[:2],
     )  # fmt: skip
 
 
@@ -136,8 +163,8 @@ _ADVICE: Mapping[str, str] = {
     "replay the group.",
     "INVALID_EMAIL": "Correct the address and replay; the edit reaches the shop as well.",
     "INVALID_OPTION": "Choose a value the account knows, or add the option there; then replay.",
-    "identity-ambiguous": "Several records share this value: decide which is right and edit the others.",
-    "identity-taken": "Another record holds this place already: merge the two in the system where they differ.",
+    "identity-ambiguous": "Several records share this value: merge those that are one, or edit the others.",
+    "identity-taken": "Another record holds this place already: merge the two if they are one.",
     "conflict": "Both sides changed the field: replay with the value that shall stand.",
     "orphan": "What this refers to never arrived: check the capture of the parent, then replay.",
     "MISSING_SCOPES": "Grant the missing scopes to the credential, then replay the group.",

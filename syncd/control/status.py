@@ -9,6 +9,7 @@ from typing import Final
 
 from syncd.control import messages as m
 from syncd.control import queries
+from syncd.control.gap_messages import GapLine
 from syncd.engine.capture import Captor
 from syncd.engine.health import Health
 from syncd.runtime.clock import World
@@ -44,7 +45,7 @@ class _Books:
     failures: m.FailureGroups
     conflicts: int
     series: list[m.Series]
-    gaps: list[m.GapLine]
+    gaps: list[GapLine]
 
 
 class StatusBoard:

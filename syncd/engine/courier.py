@@ -99,6 +99,8 @@ class Courier(Worker):
     async def _with_more(self, batch: Batch) -> list[list[Batch]]:
         """More of the same for one job of the vendor's, where it takes many and nobody urgent waits. Claimed a batch at
         a time, so that no transaction is long. Something else that came first is a group of its own."""
+        if self._connection in self._signals.jobs:
+            return [[batch]]
         batches, most = [batch], self._system.capabilities.bulk_batch
         full = self._system.capabilities.write_batch
         while (
@@ -112,18 +114,24 @@ class Courier(Worker):
             if more.sends and (more.mapping is not batch.mapping or more.lane is not Lane.BULK):
                 return [[more], batches]
             batches.append(more)
+        if sum(len(one.sends) for one in batches) > full:
+            self._signals.jobs.add(self._connection)
         return [batches]
 
     async def _send(self, batches: Sequence[Batch]) -> None:
         """Write batches of one mapping at once; settle each by itself."""
         started = self._world.clock.now_ms()
         writes = [one.write for batch in batches for one in batch.sends]
+        job = len(writes) > self._system.capabilities.write_batch
         # The signal to stop does not reach a call on its way: its verdict is recorded first.
         try:
             verdicts = await self._system.write(batches[0].mapping, writes, batches[0].lane)
         except StoreUnavailableError as error:
             # The spend could not be written down, so a call did not leave; others of the batch may have.
             verdicts = [one for batch in batches for one in _unknown_all(batch, error)]
+        finally:
+            if job:
+                self._signals.jobs.discard(self._connection)
         told = {one.key: one for one in verdicts}
         for batch in batches:
             mine = [told[one.record.id] for one in batch.sends if one.record.id in told]
@@ -180,6 +188,7 @@ class Courier(Worker):
             await self._give_up(noted, "its mapping was removed from the configuration")
             return True
         started = self._world.clock.now_ms()
+        self._signals.jobs.add(self._connection)
         try:
             verdicts = await system.resume(mapping, Job(noted.id, noted.object, noted.keys), Lane.BULK)
         except VendorError as error:
@@ -192,6 +201,8 @@ class Courier(Worker):
         except OutOfBudgetError as error:
             await self.pause(error.retry_after_seconds)
             return False
+        finally:
+            self._signals.jobs.discard(self._connection)
         told = {one.key: one for one in verdicts}
         while True:
             batch = await self._database.read(partial(jobs.batch_of, mapping=mapping, noted=noted))
@@ -265,17 +276,19 @@ class Courier(Worker):
             await self.pause(seconds)
 
     async def _await_job(self) -> bool:
-        """While something is filled for the first time, what is written goes in few large jobs, where the vendor takes
-        such: whether it was waited for company."""
+        """While something is filled for the first time, what is written goes in few large jobs, one after the other,
+        where the vendor takes such: whether it was waited for company, or for the job before."""
         most, before, stalled = self._system.capabilities.bulk_batch, -1, 0.0
         waited = False
-        while most and self._signals.filling and not self.stopping.is_set() and stalled < STALLED_SECONDS:
+        while most and not self.stopping.is_set() and stalled < STALLED_SECONDS:
+            running = self._connection in self._signals.jobs
             waiting, lane = await self._database.read(
                 partial(deliveries.waiting, connection=self._connection, limit=most)
             )
-            if not 0 < waiting < most or lane != Lane.BULK:
+            full = waiting >= most or not self._signals.filling
+            if not waiting or lane != Lane.BULK or (full and not running):
                 break
-            stalled = 0.0 if waiting > before else stalled + JOB_LINGER_SECONDS
+            stalled = 0.0 if running or waiting > before else stalled + JOB_LINGER_SECONDS
             before, waited = waiting, True
             await self.pause(JOB_LINGER_SECONDS)
         return waited

@@ -300,7 +300,7 @@ class _Settlement:
                 whose = f"belongs to {owner.record_id} already" if owner else "holds the same values"
                 text = f"{self._mapping.name} {step.link} {whose}: {failure.message}"
                 failure = replace(failure, remedy=Remedy.ASK, code="identity-taken", message=text)
-                step = Next(DeliveryState.DEAD, attempt=True, letter=True)
+                step = Next(DeliveryState.DEAD, attempt=True, letter=True, link=step.link)
             else:
                 self._keep(_bare_link(delivery, step.link))
                 self._parents.append(delivery.record_id)
@@ -317,7 +317,8 @@ class _Settlement:
         if step.stop:
             self._result.stop = failure
         if step.letter:
-            self._letters.append(_letter(delivery, failure, self._now))
+            rival = owners.get(step.link) if failure.code == "identity-taken" else None
+            self._letters.append(_letter(delivery, failure, self._now, rival))
             self._result.died.append((delivery, failure))
         elif step.state is not DeliveryState.DONE:
             self._result.retried.append((delivery, failure))
@@ -475,11 +476,12 @@ def _sent(send: Send) -> dict[str, object]:
     return sent
 
 
-def _letter(delivery: Delivery, failure: Failure, now: int) -> DeadLetter:
+def _letter(delivery: Delivery, failure: Failure, now: int, rival: Link | None = None) -> DeadLetter:
+    rivals = {"records": [rival.record_id, delivery.record_id]} if rival else {}
     return DeadLetter(
         kind="delivery", subject=str(delivery.id), entity=delivery.entity, connection=delivery.connection,
         object=delivery.object, fingerprint=fingerprint(delivery.connection, delivery.object, failure),
         code=failure.code, message=failure.message, at=now, change_id=delivery.change_id, delivery_id=delivery.id,
         record_id=delivery.record_id, fields=failure.fields, attempts=delivery.attempts + 1,
-        detail={"status": failure.status, "reply": failure.reply}, correlation_id=delivery.correlation_id,
+        detail={"status": failure.status, "reply": failure.reply} | rivals, correlation_id=delivery.correlation_id,
     )  # fmt: skip

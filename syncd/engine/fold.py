@@ -92,6 +92,8 @@ class _Fold:
         self._result = FoldResult()
         self._flights: dict[flights.Place, list[flights.Flight]] = {}
         self._erasures: list[Erasure] = []
+        self._rivals: dict[int, list[str]] = {}
+        """Records that a change may speak of, where that is not clear."""
 
     def run(self, batch: Sequence[Change]) -> FoldResult:
         if self._newest_only:
@@ -293,21 +295,24 @@ class _Fold:
                 continue
             found = work.identified(mapping.entity, name, value)
             if len(found) > 1:
+                self._rivals[reading.change.id] = sorted(found)
                 return Failure(
                     Remedy.ASK, "identity-ambiguous", f"{len(found)} records share the {name}", fields=(name,)
                 )
             if found:
-                return self._unless_taken(mapping, next(iter(found)), name)
+                return self._unless_taken(reading, next(iter(found)), name)
         number = record_id(mapping.entity, *_place(reading.change))
         work.load_records((number,))
         if number in work.records:
             # It was this record's before something else took its place.
-            return self._unless_taken(mapping, number, "id")
+            return self._unless_taken(reading, number, "id")
         return None
 
-    def _unless_taken(self, mapping: ObjectMapping, number: str, name: str) -> Record | Failure:
+    def _unless_taken(self, reading: _Reading, number: str, name: str) -> Record | Failure:
+        mapping = reading.mapping
         held = self._work.link_of(number, mapping.connection, mapping.object)
         if held is not None and not held.gone:
+            self._rivals[reading.change.id] = [number]
             return Failure(
                 Remedy.ASK, "identity-taken",
                 f"the {name} belongs to {number}, which is {held.external_id} in {mapping.name}", fields=(name,),
@@ -435,7 +440,11 @@ class _Fold:
 
     def _park(self, change: Change, failure: Failure) -> str:
         mapping = self._flows.mapping(change.connection, change.object)
-        self._work.letters.append(parking.parked(change, mapping.entity if mapping else "", failure, self._now))
+        self._work.letters.append(
+            parking.parked(
+                change, mapping.entity if mapping else "", failure, self._now, self._rivals.get(change.id, ())
+            )
+        )
         self._result.parked_changes.append(change)
         return "parked"
 

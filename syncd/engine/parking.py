@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from syncd.model.change import Change
 from syncd.model.failure import Failure, Remedy, fingerprint
 from syncd.model.merge import Decision
@@ -9,13 +11,14 @@ from syncd.model.record import Record
 from syncd.store.letters import DeadLetter
 
 
-def parked(change: Change, entity: str, failure: Failure, now: int) -> DeadLetter:
-    """Of a change that waits for a human."""
+def parked(change: Change, entity: str, failure: Failure, now: int, rivals: Sequence[str] = ()) -> DeadLetter:
+    """Of a change that waits for a human. ``rivals`` are records it may speak of."""
     return DeadLetter(
         kind="change", subject=str(change.id), connection=change.connection, object=change.object, entity=entity,
         fingerprint=fingerprint(change.connection, change.object, failure), code=failure.code, message=failure.message,
         at=now, change_id=change.id, fields=failure.fields, attempts=change.attempts,
-        detail={"external_id": change.external_id}, correlation_id=change.correlation_id,
+        detail={"external_id": change.external_id} | ({"records": list(rivals)} if rivals else {}),
+        correlation_id=change.correlation_id,
     )  # fmt: skip
 
 

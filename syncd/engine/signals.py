@@ -39,12 +39,16 @@ class Signals:
         """Something waits to be folded."""
         self.timers = Bell()
         """A timer was set."""
+        self.merges = Bell()
+        """An operator ordered a merge."""
         self._hints: dict[str, Bell] = {}
         self._due: dict[str, Bell] = {}
         self.folding_behind = False
         """More is staged than one fold takes: deliveries may linger to travel together."""
         self.filling: set[str] = set()
         """Mappings that are being read for the first time: more of the bulk lane is on its way."""
+        self.jobs: set[str] = set()
+        """Connections with a job of many writes on its way: one at a time, or memory would grow with their number."""
         self._gathering: dict[str, asyncio.Lock] = {}
         self._clock = clock
         self._recent: deque[News] = deque(maxlen=BACKLOG)

@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from syncd.control import messages as m
+from syncd.control.merge_messages import MergedField, MergedPlace, MergeRequest, MergeResult
 
 
 class World:
@@ -151,6 +152,7 @@ class FakeDaemon:
                 Route("/v1/runs/now", self._run_now, methods=post),
                 Route("/v1/replay", self._replay, methods=post),
                 Route("/v1/discard", self._discard, methods=post),
+                Route("/v1/merge", self._merge, methods=post),
                 Route("/v1/flows", self._flows, methods=post),
             ]
         )
@@ -283,6 +285,16 @@ class FakeDaemon:
                 matched=len(letters), discarded=self.world.close(letters, "discarded", command.who, command.why)
             ),
         )
+
+    async def _merge(self, request: Request) -> Response:
+        command = msgspec.json.decode(await request.body(), type=MergeRequest)
+        if command.preview:
+            place = MergedPlace(place="crm.contacts", action="merges", survivor_id="1", absorbed_id="2")
+            field = MergedField(field="nickname", absorbed="Countess", result="Countess")
+            return _json(MergeResult(state="preview", places=[place], fields=[field]))
+        self.world.commands.append(command)
+        looks = sum(getattr(one, "command_id", "") == command.command_id for one in self.world.commands)
+        return _json(MergeResult(state="open" if looks < 2 else "done"))
 
     async def _flows(self, request: Request) -> Response:
         command = msgspec.json.decode(await request.body(), type=m.FlowRequest)

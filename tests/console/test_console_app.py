@@ -16,6 +16,7 @@ from console.screens.flow import FlowDialog
 from console.screens.group import GroupScreen
 from console.screens.help import HelpDialog
 from console.screens.letter import LetterScreen
+from console.screens.merge import MergeDialog
 from console.screens.overview import OverviewScreen
 from console.screens.record import RecordScreen
 from console.screens.records import RecordsScreen
@@ -493,3 +494,26 @@ async def test_a_resize_lays_everything_out_anew(attached) -> None:
         await driver.sees("golden record")
         await driver.pilot.resize_terminal(80, 24)
         await driver.until(lambda: "golden record" not in driver.text())
+
+
+async def test_two_records_that_are_one_are_merged_after_a_look_at_what_that_means(
+    attached, daemon: FakeDaemon
+) -> None:
+    for number in range(8):
+        detail = samples.letter_detail(number, samples.BAD_MAIL)
+        daemon.world.details[number] = msgspec.structs.replace(detail, candidates=["customer-a", "customer-b"])
+    async with attached() as driver:
+        await driver.open(GroupScreen, "enter")
+        await driver.until(lambda: driver.app.screen.detail is not None)
+        await driver.press("m")
+        await driver.until(lambda: isinstance(driver.app.screen, MergeDialog))
+        await driver.sees("crm.contacts: 2 is merged into 1 there, for good")
+        await driver.sees("This cannot be undone.")
+        assert daemon.world.commands == []
+        await driver.press(*"same", "enter")
+        await driver.sees("merged")
+        await driver.press("enter")
+        await driver.until(lambda: isinstance(driver.app.screen, GroupScreen))
+    first, second = daemon.world.commands
+    assert first == second
+    assert (first.survivor, first.absorbed, first.why) == ("customer-a", "customer-b", "same")

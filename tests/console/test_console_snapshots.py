@@ -12,12 +12,12 @@ from console.app import ConsoleApp
 from console.client import Client
 from console.glyphs import UNICODE
 from console.widgets.panel import Strip
-from syncd.control import messages as m
+from syncd.control.gap_messages import GapLine
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
 def test_a_gap_stands_in_the_overview(snap_compare, daemon: FakeDaemon, size: tuple[int, int]) -> None:
-    gap = m.GapLine(
+    gap = GapLine(
         mapping="crm.Contact", from_at=AT - 345_600_000, until_at=AT - 7_200_000, reason="position-lost",
         stated_at=AT - 60_000,
     )  # fmt: skip

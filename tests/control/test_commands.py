@@ -9,6 +9,8 @@ import msgspec
 import pytest
 
 from syncd.control import messages as m
+from syncd.control.merge_messages import MergeRequest, MergeResult
+from syncd.engine.merger import Merger
 from syncd.store import books, deliveries
 from syncd.store.database import Tx
 from tests.control.office import Office, client_of
@@ -310,3 +312,37 @@ async def test_a_full_disk_is_told_and_nothing_is_half_done(office: Office) -> N
     await connection.execute("PRAGMA max_page_count=1000000")
     assert (await office.post("/v1/replay", asked, m.ReplayResult)).replayed == 1
     assert (await office.status()).notes == ["a remark"]
+
+
+async def test_a_merge_is_previewed_ordered_once_and_told_how_far_it_is(office: Office) -> None:
+    rig = office.rig
+    await customer(rig, "c1", email="ada@example.com", first_name="Ada")
+    await rig.settle()
+    await rig.tell(rig.crm, "contacts", "other", email="ada@home.example", nickname="Countess")
+    await rig.settle()
+    first = (await rig.record(rig.shop, "customers", "c1")).id
+    second = (await rig.record(rig.crm, "contacts", "other")).id
+
+    def asked(survivor: str, absorbed: str, *, preview: bool = False) -> MergeRequest:
+        return MergeRequest(command_id="m1", survivor=survivor, absorbed=absorbed, who="ann", preview=preview)
+
+    refused = await office.post("/v1/merge", asked(first, second, preview=True), MergeResult)
+    assert refused.refused == [
+        "crm.contacts cannot merge: both stand there, as crm-1 and other; delete one of them there first"
+    ]
+    status, problem = await office.problem("POST", "/v1/merge", body=msgspec.json.encode(asked(first, second)))
+    assert (status, problem.message) == (400, refused.refused[0])
+    rig.crm.delete("contacts", "other")
+    await rig.hint(rig.crm, "contacts", "other")
+    await rig.settle()
+    seen = await office.post("/v1/merge", asked(first, second, preview=True), MergeResult)
+    assert {one.field: one.result for one in seen.fields}["nickname"] == "Countess"
+    for _ in range(2):
+        assert (await office.post("/v1/merge", asked(first, second), MergeResult)).state == "open"
+    merger = Merger(
+        database=rig.database, flows=rig.flows, signals=rig.signals, health=rig.health, world=rig.world
+    )  # fmt: skip
+    assert await merger.step()
+    assert (await office.post("/v1/merge", asked(first, second), MergeResult)).state == "done"
+    assert [one for one in await audit(office) if one[2] == "merge"] == [("m1", "ann", "merge")]
+    assert (await office.problem("GET", f"/v1/records/{second}"))[0] == 404
