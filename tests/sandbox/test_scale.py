@@ -171,6 +171,15 @@ async def test_bigcommerce_pages_filters_changes_and_deletes_customers_that_were
     assert town.effects() == [("update", "customers", str(ids[3])), ("delete", "customers", str(ids[3])),
                               ("delete", "customers", str(ids[4]))]  # fmt: skip
 
+    orders = f"{town.box.url('bigcommerce')}/stores/abc123/v2/orders"
+    bought = await town.call("GET", orders, params={"min_id": 11, "limit": 250})
+    assert [row["id"] for row in bought] == list(range(11, -(-len(ids) // 3) + 1))
+    assert bought[0]["total_inc_tax"] == (await town.call("GET", f"{orders}/11/products"))[0]["total_inc_tax"]
+    same = await town.call("GET", orders, params={"customer_id": bought[0]["customer_id"]})
+    assert same == bought[:1]
+    changed = await town.call("PUT", f"{orders}/11", json={"status_id": 5})
+    assert (changed["id"], changed["status_id"]) == (11, 5)
+
     companies = await town.call("GET", f"{town.box.url('bigcommerce')}/api/v3/io/companies", params={"limit": 100})
     assert companies["meta"]["pagination"]["totalCount"] == len(town.world.firms("bigcommerce"))
     one = companies["data"][0]

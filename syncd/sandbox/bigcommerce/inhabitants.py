@@ -1,22 +1,27 @@
-"""The world as this store knows it: customers with their addresses, companies with their users, groups, price lists."""
+"""The world as this store knows it: customers, addresses, orders, companies with their users, groups, price lists."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from syncd.sandbox.bigcommerce import catalog, customers, groups, pricelists
+import orjson
+
+from syncd.sandbox.bigcommerce import catalog, customers, groups, orders, pricelists
 from syncd.sandbox.bigcommerce.people import unrecorded
-from syncd.sandbox.bigcommerce.store import moment, stamp
+from syncd.sandbox.bigcommerce.store import Store, moment, stamp
 from syncd.sandbox.bigcommerce.table import Row
 from syncd.sandbox.lazy import Base
 from syncd.sandbox.vendor import HUMAN
 from syncd.sandbox.world.bases import FirmsBase, PeopleBase
+from syncd.sandbox.world.dice import mix
 from syncd.sandbox.world.world import PARCELS, TIERS, World, person_of_email
 
 if TYPE_CHECKING:
     from syncd.sandbox.bigcommerce.account import BigcommerceSandbox
 
+_EVERY = 3
+"""Of so many customers one has an order."""
 _STATES = {"DE": "Berlin", "GB": "England", "FR": "Paris", "US": "Texas"}
 
 
@@ -140,8 +145,60 @@ class Users(_Numbered):
         }  # fmt: skip
 
 
+class Orders(_Numbered):
+    """Every third customer has bought once."""
+
+    def __init__(self, people: Customers, patterns: Sequence[bytes]) -> None:
+        """``patterns``: by product an order of one piece, to be filled in."""
+        super().__init__(-(-people.size // _EVERY) if patterns else 0, people.world.seed + 4)
+        self._people, self._patterns = people, patterns
+
+    def find(self, path: str, value: Any) -> Iterable[int]:
+        rank = self._people.rank_of(value) if path == "customer_id" and isinstance(value, int) else None
+        return () if rank is None or rank % _EVERY else (rank // _EVERY,)
+
+    def make(self, rank: int) -> Row:
+        buyer, dice = rank * _EVERY, mix(self._people.world.seed, rank, 38)
+        seen, number = self._people.seen(buyer), dice % len(self._patterns)
+        pieces = 1 + (dice >> 16) % 20
+        price = self._people.world.product(number).cents_for(seen.person.tier, pieces) / 100
+        row: Row = orjson.loads(self._patterns[number])
+        each, whole = orders.money(price), orders.money(price * pieces)
+        row["lines"][0] |= {
+            "quantity": pieces, "base_price": each, "price_ex_tax": each, "price_inc_tax": each,
+            "total_ex_tax": whole, "total_inc_tax": whole,
+        }  # fmt: skip
+        where = seen.address
+        row["billing_address"] |= {
+            "first_name": seen.first, "last_name": seen.last, "street_1": where.street, "city": where.town,
+            "state": _STATES[where.country], "zip": where.postal_code, "country_iso2": where.country,
+            "phone": seen.phone, "email": seen.email,
+        }  # fmt: skip
+        status = (10, 11, 2)[dice % 3]
+        totals = dict.fromkeys(("subtotal_ex_tax", "subtotal_inc_tax", "total_ex_tax", "total_inc_tax"), whole)
+        return row | totals | {
+            "id": rank + 1, "customer_id": buyer + 1, "status_id": status, "status": orders.STATUSES[status],
+            "custom_status": orders.STATUSES[status], "date_created": stamp(self.born_ms(rank)),
+            "date_modified": stamp(self.changed_ms(rank)),
+        }  # fmt: skip
+
+
+def _patterns(store: Store, world: World) -> list[bytes]:
+    """What the store makes of an order of one piece of each product."""
+    made = []
+    for number in range(world.products):
+        product = world.product(number)
+        price = product.cents / 100
+        line = {"name": product.name, "sku": product.sku, "quantity": 1, "price_inc_tax": price, "price_ex_tax": price}
+        body = {"billing_address": {"zip": "1", "email": "", "country": ""}, "products": [line]}
+        id_ = orders.create(store, body, HUMAN)
+        made.append(orjson.dumps(store.orders.get(id_)))
+        store.orders.drop(id_)
+    return made
+
+
 def populate(sandbox: BigcommerceSandbox, world: World) -> None:
-    """Only into a store without customers. Nothing is told or goes to the ledger."""
+    """Only into a store without customers and orders. Nothing is told or goes to the ledger."""
     store = sandbox.store
     with unrecorded(sandbox):
         tiers = {tier: groups.create(store, {"name": tier.title()}, HUMAN) for tier in TIERS[1:]}
@@ -152,10 +209,12 @@ def populate(sandbox: BigcommerceSandbox, world: World) -> None:
             listed = pricelists.create(store, {"name": f"{tier.title()} prices"}, HUMAN)["id"]
             pricelists.assign(store, {"price_list_id": listed, "customer_group_id": group}, HUMAN)
             _fill(sandbox, world, listed, tier)
+        patterns = _patterns(store, world)
     sandbox.inhabitants = people = Customers(world, tiers)
     companies = Companies(world, tiers)
     store.customers.settle(people, _iso_ms)
     store.addresses.settle(Homes(people), _iso_ms)
+    store.orders.settle(Orders(people, patterns), _iso_ms)
     store.companies.settle(companies, _unix_ms)
     store.users.settle(Users(companies, people), _unix_ms)
 

@@ -115,29 +115,33 @@ def shown(call: Call, number_: int) -> Row:
 def _selected(call: Call) -> Sequence[int]:
     params, table = call.params, call.store.orders
     ids: Sequence[int] = table.ids()
-    if "cart_id" in params:
-        ids = table.of_group("cart_id", params["cart_id"])
-    elif "customer_id" in params:
-        ids = table.of_group("customer_id", call.number("customer_id", 0))
-    elif "min_date_modified" in params:
-        ids = table.changed_since(instant(params["min_date_modified"], "min_date_modified"))
-    elif "min_id" in params:
-        ids = table.ids_after(call.number("min_id", 0) - 1)
-    tests = _tests(call)
-    found = [one for one in ids if (row := table.get(one)) is not None and all(test(row) for test in tests)]
+    answered = next((name for name in ("cart_id", "customer_id", "min_date_modified", "min_id") if name in params), "")
+    match answered:
+        case "cart_id":
+            ids = table.of_group("cart_id", params["cart_id"])
+        case "customer_id":
+            ids = table.of_group("customer_id", call.number("customer_id", 0))
+        case "min_date_modified":
+            ids = table.changed_since(instant(params["min_date_modified"], "min_date_modified"))
+        case "min_id":
+            ids = table.ids_after(call.number("min_id", 0) - 1)
+    tests = _tests(call, answered)
+    if tests:
+        ids = [one for one in ids if (row := table.get(one)) is not None and all(test(row) for test in tests)]
     name, _, order = params.get("sort", "id:asc").partition(":")
     if name not in _SORTS or order not in {"", "asc", "desc"}:
         raise ApiError(400, "The field 'sort' is invalid.")
     if name != "id":
-        found.sort(key=lambda one: ((table.get(one) or {}).get(name), one))
-    return found[::-1] if order == "desc" else found
+        ids = sorted(ids, key=lambda one: ((table.get(one) or {}).get(name), one))
+    return ids[::-1] if order == "desc" else ids
 
 
-def _tests(call: Call) -> list[Callable[[Row], bool]]:
+def _tests(call: Call, answered: str) -> list[Callable[[Row], bool]]:
+    """Of the filters that are asked for, but for one that an index has answered already."""
     tests: list[Callable[[Row], bool]] = []
 
     def add(name: str, test: Callable[[Row, Any], bool], read: Callable[[str], Any]) -> None:
-        if name in call.params:
+        if name in call.params and name != answered:
             wanted = read(call.params[name])
             tests.append(lambda row: test(row, wanted))
 
