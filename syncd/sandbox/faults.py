@@ -40,7 +40,10 @@ class FaultPlan:
     anonymous: float = _chance("207 to a batch write, applied; half the results missing, errors name no input", (HS,))
     empty: float = _chance("2xx to a batch write, applied, without results", (HS,))
     lock_row: float = _chance("UNABLE_TO_LOCK_ROW, per record: it is locked by somebody else", (SF,))
-    job_fail: float = _chance("a bulk job ends as Failed, some of its rows unprocessed; per job", (SF,))
+    job_fail: float = _chance(
+        "a bulk job ends as Failed, some rows unprocessed, per job; an import operation is rejected, per operation",
+        (CT, SF),
+    )
     webhook_duplicate: float = _chance("a notification is sent twice (webhook, queued message, event of the bus)")
     webhook_reorder: float = _chance("a notification overtakes another", (CT, HS, BC))
     webhook_drop: float = _chance("a notification is lost; the event bus ends its stream instead")
