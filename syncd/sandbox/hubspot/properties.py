@@ -312,7 +312,8 @@ class PropertyBook:
         name, label = required(body, "name", "label")
         if name in self._groups[kind.name]:
             raise ApiError(409, f"A property group named '{name}' already exists.", "OBJECT_ALREADY_EXISTS")
-        made = {"name": name, "label": label, "displayOrder": body.get("displayOrder", -1), "archived": False}
+        order = integer(-1 if body.get("displayOrder") is None else body["displayOrder"], "displayOrder")
+        made = {"name": name, "label": label, "displayOrder": order, "archived": False}
         self._groups[kind.name][name] = made
         return made
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from syncd.sandbox.hubspot.errors import ApiError, missing_fields, validation
 
+_LONG = 2**63
+"""Numbers beyond are none in the vendor's language."""
+
 
 def _misfit(name: str, wanted: str) -> ApiError:
     return validation(
@@ -43,9 +46,11 @@ def optional(body: Mapping[str, Any], name: str) -> str:
 def integer(value: Any, name: str) -> int:
     if not isinstance(value, bool):
         try:
-            return int(value)
+            number = int(value)
         except (TypeError, ValueError, OverflowError):
             raise _misfit(name, "int") from None
+        if -_LONG <= number < _LONG:
+            return number
     raise _misfit(name, "int")
 
 

@@ -196,3 +196,11 @@ async def test_the_api_usage_counts_this_days_calls(portal: Portal) -> None:
     (usage,) = (await portal.http.get("/account-info/v3/api-usage/daily/private-apps")).json()["results"]
     assert usage["currentUsage"] == 4
     assert usage["resetsAt"] == "2026-11-03T00:00:00.000Z"
+
+
+async def test_a_number_too_large_for_the_vendor_is_refused_and_changes_nothing(portal: Portal) -> None:
+    root = "/crm/v3/properties/contacts/groups"
+    before = (await portal.http.get(root)).json()
+    for wrong in ({"displayOrder": 2**64}, {"label": {}}):
+        assert (await portal.http.patch(f"{root}/contactinformation", json=wrong)).status_code == 400
+    assert (await portal.http.get(root)).json() == before
