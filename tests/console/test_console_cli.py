@@ -215,3 +215,18 @@ def test_a_picture_is_written_without_a_terminal(syncctl, daemon: FakeDaemon, tm
         assert "<svg" in target.read_text()
         assert "@font-face" not in target.read_text()
     assert syncctl("--screenshot", str(tmp_path / "x.svg"), "--screen", "nothing")[0] == 2
+
+
+def test_a_merge_is_shown_asked_about_and_followed_to_its_end(syncctl, daemon: FakeDaemon) -> None:
+    code, out, err = syncctl("records", "merge", "customer-a", "customer-b", "--preview")
+    assert (code, daemon.world.commands) == (0, [])
+    assert "crm.contacts: 2 is merged into 1 there, for good" in out
+    code, out, err = syncctl("records", "merge", "customer-a", "customer-b")
+    assert (code, daemon.world.commands) == (2, []), "without a terminal nobody can be asked"
+    code, out, err = syncctl("records", "merge", "customer-a", "customer-b", "--yes", "--why", "twice")
+    assert code == 0
+    assert "customer-b is merged into customer-a" in out
+    assert "for good" in err
+    first, second = daemon.world.commands
+    assert first == second, "asked again how far it is, with the same command"
+    assert (first.survivor, first.absorbed, first.why) == ("customer-a", "customer-b", "twice")
