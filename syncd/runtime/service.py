@@ -23,7 +23,9 @@ class Bell:
     async def wait(self, seconds: float | None) -> bool:
         """Whether it rang within the time; it is quiet again afterwards."""
         try:
-            await asyncio.wait_for(self._event.wait(), seconds)
+            # Not wait_for: in Python 3.11 it can lose a cancellation that comes together with the ring.
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
         except TimeoutError:
             return False
         self._event.clear()
@@ -83,6 +85,7 @@ class Service(ABC):
     async def pause(self, seconds: float) -> None:
         """Sleep, but wake at once when told to stop."""
         try:
-            await asyncio.wait_for(self.stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self.stopping.wait()
         except TimeoutError:
             return

@@ -490,7 +490,7 @@ async def own_writes(bench: Bench, shape: Shape, channel: Channel) -> None:
         # What we hold now: the record as it was written, and the shadow of what the vendor stored of it.
         mine = {**fields, **shape.shadow(before, links), **shape.subject.change}
         shadow = {**shape.shadow(held, links)}
-        for _ in range(12):
+        for _ in range(5):
             for one in await bench.during(ear.news()):
                 if one.external_id != held.external_id:
                     continue
