@@ -33,7 +33,7 @@ class FaultPlan:
     truncate: float = _chance("applied, the reply's body is cut in the middle")
     html: float = _chance("a proxy's HTML page with 502, not applied")
     expire_token: float = _chance("the caller's access token expires early", (CT, HS, SF))
-    conflict: float = _chance("409 to a write (with a version, where there are some), not applied", (CT, HS))
+    conflict: float = _chance("409 to a write (with a version, where there are some), not applied", (CT, HS, BC))
     version_bump: float = _chance("after a write the vendor's background work raises the version", (CT,))
     locked: float = _chance("423 to a write, not applied", (HS, BC))
     migrating: float = _chance("477 with Retry-After to a write, not applied", (HS,))

@@ -162,13 +162,13 @@ class BigcommerceSandbox(Vendor):
         return answer
 
     def _may_be_locked(self, request: Request) -> None:
-        """The fault ``locked`` and the setting ``conflicts``: somebody else is at the resource."""
+        """The faults ``locked`` and ``conflict``: somebody else is at the resource."""
         throw = self._locks.random()
         if request.method in _READS:
             return
         if throw < self.room.faults.plan.locked:
             raise ApiError(423, "The resource is locked by another process.")
-        if throw > 1 - self.settings.conflicts:
+        if self.room.faults.next_conflict():
             raise ApiError(409, "The request conflicts with another one that is being processed.")
 
     def _where(self, call: Call, shape: str) -> tuple[str, Handler]:

@@ -34,8 +34,6 @@ class StoreSettings:
     max_groups: int = 10_000
     strict_prices: bool = False
     """A batch of price records with a bad one is refused whole; else the good ones are stored."""
-    conflicts: float = 0.0
-    """The share of writes that meet another one of the same resource (409)."""
     abandon_seconds: float = 3600.0
     """How long a cart lies idle until the store calls it abandoned."""
     lax_destinations: bool = True

@@ -61,7 +61,7 @@ class HubspotSandbox(Vendor):
     words: ClassVar[Mapping[str, str]] = {
         "create": "create", "edit": "edit", "delete": "archive", "restore": "restore", "merge": "merge",
         "drop_field": "archive_property", "restore_field": "restore_property", "expire_tokens": "expire_tokens",
-        "lose_place": "expire_journal",
+        "lose_place": "expire_journal", "retype_field": "retype_property", "stop_webhooks": "disable_webhook",
     }  # fmt: skip
 
     def __init__(

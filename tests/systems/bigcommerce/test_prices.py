@@ -232,10 +232,10 @@ async def test_a_name_that_somebody_else_has_is_asked_about_and_a_storm_of_confl
     (refused,) = await system.write(MAPPINGS["price_lists"], [taken], Lane.LIVE)
     assert refused.failure is not None
     assert (refused.failure.remedy, refused.failure.code) == (Remedy.ASK, "taken")
-    await shop.act(op="settings", settings={"conflicts": 1.0})
+    shop.sandbox.set_faults("conflict=1")
     (met,) = await system.write(MAPPINGS["price_lists"], [replace(taken, values={"name": "Shop"})], Lane.LIVE)
     assert met.failure is not None
     assert met.failure.remedy is Remedy.REREAD
-    await shop.act(op="settings", settings={"conflicts": 0.0})
+    shop.sandbox.set_faults("none")
     (done,) = await system.write(MAPPINGS["price_lists"], [replace(taken, values={"name": "Shop"})], Lane.LIVE)
     assert done.outcome is Outcome.APPLIED
