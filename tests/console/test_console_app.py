@@ -511,7 +511,7 @@ async def test_two_records_that_are_one_are_merged_after_a_look_at_what_that_mea
         await driver.sees("This cannot be undone.")
         assert daemon.world.commands == []
         await driver.press(*"same", "enter")
-        await driver.sees("merged")
+        await driver.sees("✓ merged")
         await driver.press("enter")
         await driver.until(lambda: isinstance(driver.app.screen, GroupScreen))
     first, second = daemon.world.commands
