@@ -63,6 +63,9 @@ LIBRARY: Final = frozenset({
 comes without a reply is unclear."""
 
 
+OUT_OF_BUDGET: Final = "out-of-budget"
+"""Code of the failure of a call that was never made."""
+
 KINDS: Final[Mapping[str, frozenset[str]]] = {
     "unsent": UNSENT, "setup": SETUP, "form": FORM, "unclear": UNCLEAR, "library": LIBRARY,
 }  # fmt: skip
@@ -99,7 +102,7 @@ def failure_of_exception(error: BaseException, *, writes: bool = False) -> Failu
 
 def out_of_budget(error: OutOfBudgetError) -> Failure:
     told = f"the {error.window} window is spent"
-    return Failure(Remedy.WAIT, "out-of-budget", told, retry_after_seconds=error.retry_after_seconds)
+    return Failure(Remedy.WAIT, OUT_OF_BUDGET, told, retry_after_seconds=error.retry_after_seconds)
 
 
 def failure_of(error: VendorError | OutOfBudgetError) -> Failure:

@@ -8,7 +8,7 @@ hold the daemon.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -41,6 +41,21 @@ class Bounds:
     """Kept at once."""
 
 
+Observed = Callable[[int, Mapping[str, str], bytes], tuple[int, Mapping[str, str]]]
+"""Status and headers (names in lower case) as the budget understands them, of a whole reply: some vendors say in the
+body only which limit was met."""
+Admits = Callable[[str], bool]
+"""Whether a request may go to an address outside the hosts."""
+
+
+def as_it_came(status: int, headers: Mapping[str, str], _: bytes) -> tuple[int, Mapping[str, str]]:
+    return status, headers
+
+
+def nowhere_else(_: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class RawReply:
     status: int
@@ -53,7 +68,7 @@ class RawReply:
 
 class Wire:
     """The HTTP client of one connection. Built closed. ``hosts`` are base addresses; requests go to their origins and
-    nowhere else."""
+    nowhere else, unless ``admits`` says so."""
 
     def __init__(
         self,
@@ -62,8 +77,13 @@ class Wire:
         payer: Payer,
         world: World,
         transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        observed: Observed = as_it_came,
+        admits: Admits = nowhere_else,
     ) -> None:
         self._bounds = bounds
+        self._observed = observed
+        self._admits = admits
         self._hosts = frozenset(_origin(url) for url in hosts)
         self._payer = payer
         self._clock = world.clock
@@ -94,7 +114,8 @@ class Wire:
     async def send(self, request: httpx.Request, call: Call, lane: Lane, *, writes: bool) -> RawReply:
         """Pay for the request, send it, read the whole reply. Raises :class:`VendorError` when there is none; for one
         that ``writes``, LOOK where it may have been applied."""
-        if _origin(str(request.url)) not in self._hosts:
+        url = str(request.url)
+        if _origin(url) not in self._hosts and not self._admits(url):
             raise VendorError(Failure(Remedy.STOP, "bad-address", "an address outside the connection's own hosts"))
         try:
             async with self._payer.pay(call, lane):
@@ -112,7 +133,7 @@ class Wire:
             # The exception's request holds the authorization header: it must not travel on as the cause.
             raise VendorError(failure_of_exception(error, writes=writes)) from None
         seconds = self._clock.monotonic() - began
-        self._payer.observe(call, status, headers, seconds)
+        self._payer.observe(call, *self._observed(status, headers, content), seconds)
         return RawReply(status, headers, content, seconds)
 
     async def _exchange(self, request: httpx.Request, *, writes: bool) -> tuple[int, Mapping[str, str], bytes]:

@@ -9,12 +9,11 @@ from typing import Any, Final
 
 from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
-from syncd.systems.contract import OutOfBudgetError, VendorError
+from syncd.systems.contract import VendorError
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.errors import SPLITTABLE, failure_of_item, incomplete, no_verdict, read_error
 from syncd.systems.hubspot.objects import listed
 from syncd.systems.hubspot.settings import ASSOCIATION_BATCH, Paths
-from syncd.systems.mishaps import out_of_budget
 
 Pair = tuple[str, str]
 Label = tuple[str, int]
@@ -59,8 +58,6 @@ async def associate(
         part = waiting.pop(0)
         try:
             reply = await client.post(path, {"inputs": [one.body() for one in part]}, lane, writes=True)
-        except OutOfBudgetError as error:
-            failures.update(dict.fromkeys(part, out_of_budget(error)))
         except VendorError as error:
             if error.failure.status in SPLITTABLE and len(part) > 1:
                 waiting += [part[: len(part) // 2], part[len(part) // 2 :]]
@@ -75,7 +72,7 @@ async def associate(
 async def tied(
     client: Client, paths: Paths, from_: str, to: str, ids: Sequence[str], lane: Lane
 ) -> dict[str, dict[str, frozenset[Label]]]:
-    """What hangs on each object, and how. Raises :class:`VendorError` and :class:`OutOfBudgetError`."""
+    """What hangs on each object, and how. Raises :class:`VendorError`."""
     path = paths.associations(from_, to, "batch/read")
     found: dict[str, dict[str, frozenset[Label]]] = {one: {} for one in ids}
     waiting: list[dict[str, str]] = [{"id": one} for one in dict.fromkeys(ids)]

@@ -13,11 +13,10 @@ from typing import Any
 
 from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
-from syncd.systems.contract import OutOfBudgetError, VendorError
+from syncd.systems.contract import VendorError
 from syncd.systems.hubspot.client import Client, Reply
 from syncd.systems.hubspot.errors import SCHEMA_CODES, SPLITTABLE, failure_of_item, no_verdict, read_error
 from syncd.systems.hubspot.objects import listed
-from syncd.systems.mishaps import out_of_budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Done:
 
 
 async def write_objects(client: Client, path: str, inputs: Sequence[Input], lane: Lane) -> dict[str, Done]:
-    """Write up to a batch of inputs with distinct ids; by trace. Never raises for the vendor or the budget."""
+    """Write up to a batch of inputs with distinct ids; by trace. Never raises for the vendor."""
     done: dict[str, Done] = {}
     waiting: list[Sequence[Input]] = [inputs]
     while waiting:
@@ -55,8 +54,6 @@ async def write_objects(client: Client, path: str, inputs: Sequence[Input], lane
         body = {"inputs": [{**one.body, "objectWriteTraceId": one.trace} for one in part]}
         try:
             reply = await client.post(path, body, lane, writes=True)
-        except OutOfBudgetError as error:
-            done.update((one.trace, Done(failure=out_of_budget(error))) for one in part)
         except VendorError as error:
             told, rest = sort_refusal(part, error.failure)
             done.update(told)

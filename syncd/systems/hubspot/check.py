@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from syncd.model.change import Lane
 from syncd.model.mapping import ObjectMapping
-from syncd.systems.contract import Finding, OutOfBudgetError, Severity, VendorError
+from syncd.systems.contract import Finding, Severity, VendorError
 from syncd.systems.hubspot.hooks import Hooks
 from syncd.systems.hubspot.journal_check import JournalChecker
 from syncd.systems.hubspot.objects import listed
 from syncd.systems.hubspot.pipelines import Pipelines, resolve, wanted
-from syncd.systems.hubspot.provision import Need, needs_of, trouble
+from syncd.systems.hubspot.provision import Need, SpentError, needs_of, trouble
 from syncd.systems.hubspot.relation_check import RelationChecker
 from syncd.systems.hubspot.rights import Rights
 from syncd.systems.hubspot.sdk import FIRST_PAGE, PROPERTIES, Sdk
@@ -42,6 +42,14 @@ class Checker:
     async def run(self, mappings: Sequence[ObjectMapping]) -> list[Finding]:
         findings: list[Finding] = []
         try:
+            await self._run(findings, mappings)
+        except SpentError as error:
+            told = f"{error}; the check was not finished"
+            findings.append(self._finding(Severity.WARNING, "budget-spent", "account", told))
+        return findings
+
+    async def _run(self, findings: list[Finding], mappings: Sequence[ObjectMapping]) -> None:
+        try:
             account = await self._sdk.get(self._paths.account(), Lane.OPERATOR)
             findings.append(self._account(account))
             findings += self._clock()
@@ -54,10 +62,6 @@ class Checker:
             findings += await self._relations.run(mappings)
         except VendorError as error:
             findings.append(trouble(self._settings.connection, "account", error.failure))
-        except OutOfBudgetError as error:
-            told = f"{error}; the check was not finished"
-            findings.append(self._finding(Severity.WARNING, "budget-spent", "account", told))
-        return findings
 
     def _account(self, account: Any) -> Finding:
         told: Mapping[str, Any] = account if isinstance(account, Mapping) else {}

@@ -16,7 +16,7 @@ from typing import Protocol
 from syncd.model.change import Lane
 from syncd.model.failure import Failure
 from syncd.model.mapping import ObjectMapping
-from syncd.systems.contract import ChildrenWrite, ChildWrite, OutOfBudgetError, VendorError, Write
+from syncd.systems.contract import ChildrenWrite, ChildWrite, VendorError, Write
 from syncd.systems.hubspot.associations import Tie, associate, repeatable, tied
 from syncd.systems.hubspot.batch import Done, Input, waves, write_objects
 from syncd.systems.hubspot.client import Client
@@ -25,7 +25,6 @@ from syncd.systems.hubspot.errors import no_verdict
 from syncd.systems.hubspot.read import chunks, read_batch
 from syncd.systems.hubspot.settings import BATCH, Paths
 from syncd.systems.hubspot.values import wire
-from syncd.systems.mishaps import out_of_budget
 
 
 class Parent(Protocol):
@@ -130,10 +129,9 @@ async def _strays(
         held = await tied(client, paths, mapping.object, object_, list(doubtful), lane)
         owners = {child: parent for parent, children in held.items() for child in children}
         keys = await _keys(client, paths, object_, mapping.key_path, list(owners), lane)
-    except (OutOfBudgetError, VendorError) as error:
-        failure = out_of_budget(error) if isinstance(error, OutOfBudgetError) else error.failure
+    except VendorError as error:
         for parent, _part in doubtful.values():
-            parent.fail(repeatable(failure))
+            parent.fail(repeatable(error.failure))
         return []
     for child, key in keys.items():
         parent, part = doubtful[owners[child]]

@@ -1,8 +1,7 @@
-"""The batch path: httpx and orjson over kept connections, every request paid for and observed."""
+"""The batch path: JSON over the wire of all systems, signed, and answered with data or a failure."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +16,10 @@ from syncd.runtime.clock import World
 from syncd.runtime.secret import Secret
 from syncd.systems.contract import Call, Payer, VendorError
 from syncd.systems.hubspot.auth import Auth
-from syncd.systems.hubspot.errors import blame, failure_of_reply, incomplete, parse
+from syncd.systems.hubspot.errors import failure_of_reply, incomplete, observed, parse
 from syncd.systems.hubspot.settings import AppGrant, Settings
 from syncd.systems.hubspot.vitals import Vitals
-from syncd.systems.mishaps import failure_of_exception
+from syncd.systems.wire import RawReply, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +59,17 @@ class Client:
     ) -> None:
         """``kind`` says which of the budget's windows the calls fall into."""
         self._kind = kind
-        self._settings = settings
-        self._payer = payer
+        self._base = settings.base_url.rstrip("/")
+        self._wire = Wire(settings.bounds, (settings.base_url,), payer, world, transport, observed=observed)
         self._world = world
         self._auth = auth
         self._vitals = vitals
-        self._transport = transport
-        self._http: httpx.AsyncClient | None = None
 
-    async def open(self) -> None:
-        if self._http is not None:
-            return
-        settings = self._settings
-        limits = httpx.Limits(max_connections=settings.connections, max_keepalive_connections=settings.connections)
-        timeout = httpx.Timeout(settings.read_seconds, connect=settings.connect_seconds)
-        self._http = httpx.AsyncClient(
-            base_url=settings.base_url,
-            timeout=timeout,
-            limits=limits,
-            transport=self._transport,
-            follow_redirects=False,
-            trust_env=not settings.loopback,
-        )
+    def open(self) -> None:
+        self._wire.open()
 
     async def close(self) -> None:
-        http, self._http = self._http, None
-        if http is not None:
-            await http.aclose()
+        await self._wire.close()
 
     async def post(self, path: str, body: Any, lane: Lane, *, writes: bool = False) -> Reply:
         """``writes`` says that the call may change something, so that an unclear end is not taken for a failure."""
@@ -126,39 +109,24 @@ class Client:
     async def _authorised(self, ask: _Ask, lane: Lane) -> Reply:
         token = await self._auth.token(lane)
         answer = await self._signed(ask, lane, token)
-        if answer.status_code == 401:  # Certainly not applied, so sending it again is safe.
+        if answer.status == 401:  # Certainly not applied, so sending it again is safe.
             newer = await self._auth.renew(token, lane)
             if newer is not None:
                 answer = await self._signed(ask, lane, newer)
         return self._open_reply(answer, writes=ask.writes)
 
-    async def _signed(self, ask: _Ask, lane: Lane, token: Secret) -> httpx.Response:
+    async def _signed(self, ask: _Ask, lane: Lane, token: Secret) -> RawReply:
         return await self._sent(Call(self._kind), ask, lane, {"authorization": f"Bearer {token.reveal()}"})
 
-    async def _sent(self, call: Call, ask: _Ask, lane: Lane, headers: Mapping[str, str]) -> httpx.Response:
-        headers = {"accept": "application/json", **headers}
-        if ask.body is not None:
-            headers["content-type"] = ask.content_type
-        if self._http is None:
-            raise AssertionError("open() comes first")
-        async with self._payer.pay(call, lane):
-            began = self._world.clock.monotonic()
-            try:
-                # httpx bounds each read; a reply that drips needs a bound on the whole.
-                async with asyncio.timeout(self._settings.connect_seconds + 2 * self._settings.read_seconds):
-                    answer = await self._http.request(
-                        ask.method, ask.path, content=ask.body, params=ask.query, headers=headers
-                    )
-            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
-                self._payer.observe(call, 0, {}, self._world.clock.monotonic() - began)
-                raise VendorError(failure_of_exception(error, writes=ask.writes)) from None
-            told = blame(answer.status_code, answer.headers, answer.content)
-            self._payer.observe(call, answer.status_code, told, self._world.clock.monotonic() - began)
-        self._vitals.note(told, self._world.clock.now_ms())
+    async def _sent(self, call: Call, ask: _Ask, lane: Lane, headers: Mapping[str, str]) -> RawReply:
+        sent = {**headers} if ask.body is None else {**headers, "content-type": ask.content_type}
+        request = httpx.Request(ask.method, f"{self._base}{ask.path}", content=ask.body, params=ask.query, headers=sent)
+        answer = await self._wire.send(request, call, lane, writes=ask.writes)
+        self._vitals.note(answer.headers, self._world.clock.now_ms())
         return answer
 
-    def _open_reply(self, answer: httpx.Response, *, writes: bool) -> Reply:
-        status, body = answer.status_code, answer.content
+    def _open_reply(self, answer: RawReply, *, writes: bool) -> Reply:
+        status, body = answer.status, answer.content
         if not 200 <= status <= 299:
             raise VendorError(self._failure(status, body, answer.headers, writes=writes))
         data = parse(body)

@@ -11,12 +11,11 @@ from dataclasses import replace
 
 from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
-from syncd.systems.contract import OutOfBudgetError, VendorError
+from syncd.systems.contract import VendorError
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.errors import SPLITTABLE
 from syncd.systems.hubspot.read import chunks, read_batch
 from syncd.systems.hubspot.settings import BATCH, Paths
-from syncd.systems.mishaps import out_of_budget
 
 
 async def delete(client: Client, paths: Paths, object_: str, ids: Sequence[str], lane: Lane) -> dict[str, Failure]:
@@ -28,9 +27,8 @@ async def delete(client: Client, paths: Paths, object_: str, ids: Sequence[str],
             living = await _standing(client, paths, object_, part, lane)
             absent = [one for one in part if one not in living]
             binned = await _standing(client, paths, object_, absent, lane, archived=True) if absent else set()
-        except (OutOfBudgetError, VendorError) as error:
-            failure = out_of_budget(error) if isinstance(error, OutOfBudgetError) else error.failure
-            failures.update(dict.fromkeys(part, failure))
+        except VendorError as error:
+            failures.update(dict.fromkeys(part, error.failure))
             continue
         gone = Failure(Remedy.GONE, "no-such-object", f"{object_} has no object of this id", 404)
         failures.update((one, gone) for one in absent if one not in binned)
@@ -49,8 +47,6 @@ async def archive(client: Client, paths: Paths, object_: str, ids: Sequence[str]
         body = {"inputs": [{"id": one} for one in part]}
         try:
             await client.post(paths.objects(object_, "batch/archive"), body, lane, writes=True)
-        except OutOfBudgetError as error:
-            failures.update(dict.fromkeys(part, out_of_budget(error)))
         except VendorError as error:
             if error.failure.status in SPLITTABLE and len(part) > 1:
                 waiting += [part[: len(part) // 2], part[len(part) // 2 :]]

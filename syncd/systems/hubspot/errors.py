@@ -247,9 +247,9 @@ BLAMED_WINDOW: Final = "x-syncd-window"
 """Header name under which the budget is told which window a refusal speaks of; the vendor says it in the body only."""
 
 
-def blame(status: int, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
-    """The reply's headers in lower case; on a 429 also the spent window's name, where the body tells it, and on a 477 a
-    time to wait where the vendor names none."""
+def observed(status: int, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str]]:
+    """Status and headers as the budget understands them: on a 429 also the spent window's name, where the body tells
+    it, and on a 477 a time to wait where the vendor names none."""
     told = {name.lower(): value for name, value in headers.items()}
     if status == 477:
         # The whole account is on the move: no call of the connection is of use until it has arrived.
@@ -259,7 +259,7 @@ def blame(status: int, headers: Mapping[str, str], body: bytes) -> dict[str, str
         name = _WINDOWS.get(_policy(error))
         if name:
             told[BLAMED_WINDOW] = name
-    return told
+    return status, told
 
 
 def failure_of_item(error: Mapping[str, Any]) -> Failure:

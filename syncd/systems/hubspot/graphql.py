@@ -48,8 +48,7 @@ class GraphQL:
         """Until the account says otherwise."""
 
     async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> Read:
-        """What of the objects could be read so; by id. Raises :class:`VendorError` for what asks to wait, and
-        ``OutOfBudgetError``."""
+        """What of the objects could be read so; by id. Raises :class:`VendorError` for what asks to wait."""
         relations = relations_of(mapping)
         if not self.available or not relations or len(ids) > MOST or mapping.name in self._refused:
             return {}, {}
@@ -69,8 +68,7 @@ class GraphQL:
         return answer(told, relations, ids)
 
     async def serves(self, lane: Lane) -> bool:
-        """Whether the account answers at all. Raises ``OutOfBudgetError``, and :class:`VendorError` for what asks to
-        wait."""
+        """Whether the account answers at all. Raises :class:`VendorError` for what asks to wait."""
         try:
             reply = await self._client.post(PATH, {"query": "{ CRM { __typename } }"}, lane)
         except VendorError as error:

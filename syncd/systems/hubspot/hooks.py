@@ -18,6 +18,7 @@ from syncd.systems.hubspot.channels import ERASABLE
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.journal_subscriptions import type_id_of
 from syncd.systems.hubspot.objects import SINGULAR, TYPE_IDS, listed, modified_property
+from syncd.systems.hubspot.provision import unspent
 from syncd.systems.hubspot.settings import Paths, Settings
 
 _NOUNS: Final = {plural: noun for noun, plural in SINGULAR.items()}
@@ -95,7 +96,7 @@ class Hooks:
         self._paths = paths
 
     async def run(self, mappings: Sequence[ObjectMapping]) -> list[Finding]:
-        """Raises ``OutOfBudgetError``."""
+        """Raises ``SpentError``."""
         wanted = frozenset(hook for one in mappings if one.capture.webhook for hook in wanted_of(one))
         if not wanted:
             return []
@@ -111,7 +112,8 @@ class Hooks:
             told = await self._look(settings.app_id, "subscriptions", settings.developer_key)
             about = await self._look(settings.app_id, "settings", settings.developer_key)
         except VendorError as error:
-            message = f"the app's subscriptions cannot be seen: {error.failure.code}: {error.failure.message}"
+            failure = unspent(error.failure)
+            message = f"the app's subscriptions cannot be seen: {failure.code}: {failure.message}"
             remedy = "check app_id and developer_key; only legacy public apps show their subscriptions"
             return [Finding(Severity.WARNING, "webhooks-unseen", subject, message[:500], remedy)]
         target = str(about.get("targetUrl") or "") if isinstance(about, Mapping) else ""

@@ -18,7 +18,7 @@ from syncd.model.delivery import Action, Outcome
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
-from syncd.systems.contract import Job, JobBook, OutOfBudgetError, VendorError, Verdict, Write
+from syncd.systems.contract import Job, JobBook, VendorError, Verdict, Write
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.imports_plan import (
     MOST_BYTES,
@@ -38,7 +38,6 @@ from syncd.systems.hubspot.read import Reader, milliseconds, next_of
 from syncd.systems.hubspot.sdk import SEARCH, Sdk
 from syncd.systems.hubspot.settings import SEARCH_PAGE, Paths
 from syncd.systems.hubspot.vitals import Vitals
-from syncd.systems.mishaps import out_of_budget
 
 log = structlog.get_logger(__name__)
 
@@ -119,9 +118,9 @@ class Imports:
         since = self._world.clock.now_ms()
         try:
             started = await self._start(mapping, job, page, lane)
-        except (VendorError, OutOfBudgetError) as error:
+        except VendorError as error:
             # Certainly not begun: the batches do it, and say what is wrong if it is the rows.
-            failure = self._left(job, error)
+            failure = self._left(job, error.failure)
             self._refused = failure.message if failure.status == 403 else ""
             return {}
         try:
@@ -129,9 +128,9 @@ class Imports:
             ended = await self._ended(started, lane)
             refused = {key async for key, _ in self._refusals(str(ended["id"]), page.columns, lane)}
             ids = await self._ids(mapping, [key for key in job.keys if key not in refused], since, lane)
-        except (VendorError, OutOfBudgetError) as error:
+        except VendorError as error:
             # It may go on for hours, and must not come after what is written meanwhile.
-            failure = self._left(job, error)
+            failure = self._left(job, error.failure)
             if started is not None and await self._cancelled(str(started["id"]), lane):
                 return {}
             told = f"what became of the import is not known: {failure.message}"
@@ -143,8 +142,7 @@ class Imports:
         )  # fmt: skip
         return dict(ids)
 
-    def _left(self, job: Job, error: VendorError | OutOfBudgetError) -> Failure:
-        failure = error.failure if isinstance(error, VendorError) else out_of_budget(error)
+    def _left(self, job: Job, failure: Failure) -> Failure:
         log.warning(
             "hubspot.import_left", connection=self._connection, object=job.object, code=failure.code,
             message=failure.message[:300],
@@ -156,7 +154,7 @@ class Imports:
         try:
             await self._client.post(self._paths.imports(f"{id_}/cancel"), {}, lane, writes=True)
             reply = await self._client.get(self._paths.imports(id_), {}, lane)
-        except (VendorError, OutOfBudgetError):
+        except VendorError:
             return False
         return isinstance(reply.data, Mapping) and reply.data.get("state") in ENDED
 
@@ -207,8 +205,8 @@ class Imports:
             try:
                 reply = await self._client.get(path, {}, lane)
                 told, failures = reply.data if isinstance(reply.data, Mapping) else told, 0
-            except (VendorError, OutOfBudgetError) as error:
-                failure = error.failure if isinstance(error, VendorError) else out_of_budget(error)
+            except VendorError as error:
+                failure = error.failure
                 failures += failure.remedy is not Remedy.WAIT
                 if failures >= FAILURES_BORNE or failure.remedy not in (Remedy.RETRY, Remedy.WAIT):
                     raise

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from syncd.model.change import Lane
 from syncd.model.mapping import ObjectMapping
-from syncd.systems.contract import Finding, OutOfBudgetError, Severity, VendorError
+from syncd.systems.contract import Finding, Severity, VendorError
 from syncd.systems.hubspot.journal_subscriptions import Asked, Subscriptions, lacking, left_over, wanted_of
 from syncd.systems.hubspot.portal import Portal
+from syncd.systems.hubspot.provision import SpentError, unspent
 from syncd.systems.hubspot.settings import Settings
 
 
@@ -27,7 +28,7 @@ class JournalChecker:
         """Findings of what is lacking and what is left over only."""
         try:
             found = await self._run(mappings, apply=apply)
-        except OutOfBudgetError as error:
+        except SpentError as error:
             told = f"{error}; what is listed is not all"
             return [Finding(Severity.WARNING, "budget-spent", self._subject(""), told, "run it again")]
         return [one for one in found if one.severity is not Severity.OK or one.applied]
@@ -51,7 +52,7 @@ class JournalChecker:
                     if held not in replaced:
                         await self._subscriptions.remove(held, Lane.OPERATOR)
         except VendorError as error:
-            failure = error.failure
+            failure = unspent(error.failure)
             message = f"the Webhooks Journal cannot be read: {failure.code}: {failure.message}"[:500]
             remedy = (
                 "give the app client_id the scopes developer.webhooks_journal.read and .subscriptions.read and .write, "

@@ -19,7 +19,7 @@ from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
 from syncd.runtime.clock import World
 from syncd.runtime.secret import Secret
-from syncd.systems.contract import Payer, VendorError
+from syncd.systems.contract import Call, Payer, VendorError
 from syncd.systems.hubspot.auth import Auth
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.errors import incomplete, parse
@@ -28,14 +28,12 @@ from syncd.systems.hubspot.objects import listed
 from syncd.systems.hubspot.read import milliseconds
 from syncd.systems.hubspot.settings import AppGrant, Paths, Settings
 from syncd.systems.hubspot.vitals import Vitals
-from syncd.systems.mishaps import failure_of_exception
+from syncd.systems.wire import Wire
 
 BATCH: Final = 20
 """Addresses asked for at once."""
 KEPT_EVENTS: Final = 20_000
 """Events of entries kept for the streams that come after; an entry has at most 10,000."""
-FILE_BYTES: Final = 64 * 1024 * 1024
-"""More than an entry's file can have: the vendor says 5 MB."""
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 5.0
 GONE: Final = frozenset({404, 410})
@@ -87,52 +85,44 @@ class Address:
 class Files:
     """Fetches what lies behind addresses that carry their own permission: our token is never sent there."""
 
-    def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._settings = settings
-        self._transport = transport
-        self._http: httpx.AsyncClient | None = None
+    def __init__(
+        self, settings: Settings, payer: Payer, world: World, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self._base = urlsplit(settings.base_url)
+        self._wire = Wire(settings.bounds, (), payer, world, transport, observed=_theirs, admits=self.admits)
 
-    async def open(self) -> None:
-        if self._http is None:
-            settings = self._settings
-            timeout = httpx.Timeout(settings.read_seconds, connect=settings.connect_seconds)
-            self._http = httpx.AsyncClient(
-                timeout=timeout, transport=self._transport, follow_redirects=False, trust_env=not settings.loopback
-            )
+    def open(self) -> None:
+        self._wire.open()
 
     async def close(self) -> None:
-        http, self._http = self._http, None
-        if http is not None:
-            await http.aclose()
+        await self._wire.close()
 
-    def allowed(self, url: str) -> bool:
+    def admits(self, url: str) -> bool:
         """Encrypted anywhere; plain http only where the vendor itself is simulated on this machine."""
-        parts, base = urlsplit(url), urlsplit(self._settings.base_url)
+        parts = urlsplit(url)
         if parts.username or parts.password or not parts.hostname:
             return False
-        return parts.scheme == "https" or (parts.scheme, parts.netloc) == (base.scheme, base.netloc)
+        return parts.scheme == "https" or (parts.scheme, parts.netloc) == (self._base.scheme, self._base.netloc)
 
-    async def fetch(self, url: str) -> tuple[int, bytes]:
+    async def fetch(self, url: str, lane: Lane) -> tuple[int, bytes]:
         """Status and body. Raises :class:`VendorError`."""
-        if self._http is None:
-            raise AssertionError("open() comes first")
-        if not self.allowed(url):
-            host = urlsplit(url).hostname
-            raise VendorError(Failure(Remedy.ASK, "journal-address", f"an address at {host} is not fetched from"))
-        body = bytearray()
         try:
-            async with (
-                asyncio.timeout(self._settings.connect_seconds + 2 * self._settings.read_seconds),
-                self._http.stream("GET", url, headers={"accept": "application/json"}) as reply,
-            ):
-                async for piece in reply.aiter_bytes():
-                    body += piece
-                    if len(body) > FILE_BYTES:
-                        told = f"a journal entry of more than {FILE_BYTES} bytes"
-                        raise VendorError(Failure(Remedy.ASK, "journal-too-large", told, reply.status_code))
-                return reply.status_code, bytes(body)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
-            raise VendorError(failure_of_exception(error)) from None
+            request = httpx.Request("GET", url)
+            reply = await self._wire.send(request, Call("file"), lane, writes=False)
+        except (httpx.InvalidURL, ValueError):
+            raise VendorError(Failure(Remedy.ASK, "journal-address", "an address that is none")) from None
+        except VendorError as error:
+            # What an entry's file is like says nothing of the account's other calls, and cannot be asked for in parts.
+            if error.failure.remedy in {Remedy.STOP, Remedy.SPLIT}:
+                told = f"a file of the Webhooks Journal: {error.failure.message}"
+                raise VendorError(Failure(Remedy.ASK, f"journal-{error.failure.code}", told)) from None
+            raise
+        return reply.status, reply.content
+
+
+def _theirs(status: int, _headers: Mapping[str, str], _body: bytes) -> tuple[int, Mapping[str, str]]:
+    """Where files lie has a clock and limits of its own, which say nothing of the account's."""
+    return (503 if status == 429 else status), {}
 
 
 class Pages:
@@ -186,7 +176,7 @@ class Pages:
             self._quiet = {offset: (self._world.clock.monotonic() + self._wait, asked)}
             self._wait = min(self._wait * 1.5, LONGEST_WAIT)
             return None
-        status, body = await self._files.fetch(address.url)
+        status, body = await self._files.fetch(address.url, lane)
         if status in {400, 403, *GONE} and not fresh:
             # The address has had its time; the entry has not.
             self._addresses.clear()

@@ -110,7 +110,7 @@ def left_over(wanted: Sequence[Asked], standing: Sequence[Asked]) -> list[Asked]
 
 
 class Subscriptions:
-    """Raises :class:`~syncd.systems.contract.VendorError` and ``OutOfBudgetError``."""
+    """Raises :class:`~syncd.systems.contract.VendorError`."""
 
     def __init__(self, client: Client, paths: Paths) -> None:
         self._client = client

@@ -11,12 +11,11 @@ from syncd.model.change import Lane
 from syncd.model.delivery import Outcome
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
-from syncd.systems.contract import OutOfBudgetError, VendorError, Verdict
+from syncd.systems.contract import VendorError, Verdict
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.errors import incomplete
 from syncd.systems.hubspot.sdk import SINGLE, Sdk
 from syncd.systems.hubspot.settings import Paths
-from syncd.systems.mishaps import out_of_budget
 
 ABSORBED: Final = "hs_merged_object_ids"
 """Ids of the objects that went into this one, with semicolons between."""
@@ -53,8 +52,6 @@ class Merger:
         body = {"primaryObjectId": stands, "objectIdToMerge": absorbed}
         try:
             reply = await self._client.post(self._paths.objects(mapping.object, "merge"), body, lane, writes=True)
-        except OutOfBudgetError as error:
-            return _failed(absorbed, stands, out_of_budget(error))
         except VendorError as error:
             return await self._after(mapping, stands, absorbed, error.failure, lane)
         found = _standing(reply.data)
@@ -71,8 +68,6 @@ class Merger:
         try:
             kept = await self._look(mapping.object, stands, lane)
             lost = await self._look(mapping.object, absorbed, lane)
-        except OutOfBudgetError as error:
-            return _failed(absorbed, stands, out_of_budget(error))
         except VendorError as error:
             return _failed(absorbed, stands, error.failure)
         if kept is not None and absorbed != kept.id and (absorbed in kept.absorbed or (lost and lost.id == kept.id)):

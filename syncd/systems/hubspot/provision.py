@@ -13,7 +13,7 @@ from syncd.model.failure import Failure
 from syncd.model.lens import AmountIn, Choice, FirstOf, Lens, MoneyPair
 from syncd.model.mapping import ASSOCIATIONS, Direction, ObjectMapping
 from syncd.model.value import FieldType
-from syncd.systems.contract import Finding, OutOfBudgetError, Severity, VendorError
+from syncd.systems.contract import Finding, Severity, VendorError
 from syncd.systems.hubspot.objects import listed
 from syncd.systems.hubspot.pipelines import Pipelines, Wanted, named, wanted
 from syncd.systems.hubspot.sdk import (
@@ -25,6 +25,7 @@ from syncd.systems.hubspot.sdk import (
     STAGE_CREATE,
     Sdk,
 )
+from syncd.systems.mishaps import OUT_OF_BUDGET
 
 GROUP: Final = "syncd"
 
@@ -171,7 +172,7 @@ class Provisioner:
         findings: list[Finding] = []
         try:
             await self._run(findings, mappings, lane, apply=apply)
-        except OutOfBudgetError as error:
+        except SpentError as error:
             told = f"{error}; what is listed is not all"
             findings.append(self._finding(Severity.WARNING, "budget-spent", "account", told, "run it again"))
         finally:
@@ -335,8 +336,20 @@ def without_ids(body: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+class SpentError(Exception):
+    """The budget has no more calls for a look at the account: it ends here."""
+
+
+def unspent(failure: Failure) -> Failure:
+    """The failure, where it speaks of one question. Raises :class:`SpentError` where no more can be asked."""
+    if failure.code == OUT_OF_BUDGET:
+        raise SpentError(failure.message)
+    return failure
+
+
 def trouble(connection: str, subject: str, failure: Failure) -> Finding:
-    """A failed question or creation as a finding, scopes named by the vendor included."""
+    """A failed question or creation as a finding, scopes named by the vendor included. Raises :class:`SpentError`."""
+    unspent(failure)
     code = "scope-missing" if failure.code == "MISSING_SCOPES" or failure.status == 403 else "vendor-refused"
     if failure.status == 401:
         code = "credential-refused"

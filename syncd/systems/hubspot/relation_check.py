@@ -11,6 +11,7 @@ from syncd.systems.hubspot.associations import VENDORS_OWN, Label, label_of
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.graphql import GraphQL
 from syncd.systems.hubspot.objects import listed
+from syncd.systems.hubspot.provision import unspent
 from syncd.systems.hubspot.relations import relations_of
 from syncd.systems.hubspot.settings import Paths
 
@@ -37,7 +38,7 @@ class RelationChecker:
         self._graphql = graphql
 
     async def run(self, mappings: Sequence[ObjectMapping]) -> list[Finding]:
-        """Raises ``OutOfBudgetError``."""
+        """Raises ``SpentError``, and :class:`VendorError` for what asks GraphQL to wait."""
         findings: list[Finding] = []
         known: dict[tuple[str, str], Mapping[Label, str]] = {}
         for mapping in mappings:
@@ -47,7 +48,8 @@ class RelationChecker:
                     if pair not in known:
                         known[pair] = await self._labels(*pair)
                 except VendorError as error:
-                    told = f"could not be looked up: {error.failure.code}: {error.failure.message}"
+                    failure = unspent(error.failure)
+                    told = f"could not be looked up: {failure.code}: {failure.message}"
                     where = f"{self._connection}.{subject}"
                     findings.append(Finding(Severity.WARNING, "association-unchecked", where, told))
                     continue

@@ -17,6 +17,7 @@ from syncd.systems.hubspot.auth import Auth
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.imports_plan import importable
 from syncd.systems.hubspot.objects import STANDARD
+from syncd.systems.hubspot.provision import unspent
 from syncd.systems.hubspot.settings import Paths, Settings
 
 GRAPHQL: Final = ("collector.graphql_query.execute", "collector.graphql_schema.read")
@@ -99,7 +100,7 @@ class Rights:
         self._paths = paths
 
     async def run(self, mappings: Sequence[ObjectMapping]) -> list[Finding]:
-        """Raises :class:`VendorError` and ``OutOfBudgetError`` where the credential itself is refused."""
+        """Raises :class:`VendorError` where the credential itself is refused, and ``SpentError``."""
         needs = list(needs_of(mappings, graphql=self._settings.graphql))
         return compare(await self.held(), needs, self._settings.connection)
 
@@ -117,7 +118,7 @@ class Rights:
             reply = await self._client.post(self._paths.private_token(), {"tokenKey": token}, Lane.OPERATOR)
         except VendorError as error:
             # Of a service key the vendor says nothing here, and what it says otherwise is no answer to the question.
-            if error.failure.status == 401:
+            if unspent(error.failure).status == 401:
                 raise
             kind = "an OAuth app" if self._settings.oauth else "a fixed token (service key or project app)"
             return Held(kind, None)

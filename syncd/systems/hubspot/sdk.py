@@ -24,18 +24,17 @@ from functools import partial
 from importlib.metadata import version
 from operator import attrgetter
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
 from syncd.runtime.clock import World
 from syncd.runtime.secret import Secret
-from syncd.systems.contract import Call, Payer, VendorError
+from syncd.systems.contract import Call, OutOfBudgetError, Payer, VendorError
 from syncd.systems.hubspot.auth import Auth
-from syncd.systems.hubspot.errors import blame, failure_of_reply, incomplete, parse
+from syncd.systems.hubspot.errors import failure_of_reply, incomplete, observed, parse
 from syncd.systems.hubspot.settings import OAuthGrant, Paths, Settings
 from syncd.systems.hubspot.vitals import Vitals
-from syncd.systems.mishaps import exception_kind, failure_of_exception
+from syncd.systems.mishaps import exception_kind, failure_of_exception, out_of_budget
 
 SEARCH: Final = "crm.objects.search_api.do_search"
 SINGLE: Final = "crm.objects.basic_api.get_by_id"
@@ -148,11 +147,14 @@ class Sdk:
         return self._open(raw, writes=writes)
 
     async def _paid(self, run: Callable[[], Raw], call: Call, lane: Lane) -> Raw:
-        async with self._payer.pay(call, lane):
-            began = self._world.clock.monotonic()
-            raw = await asyncio.get_running_loop().run_in_executor(self._pool(), run)
-            told = blame(raw.status, raw.headers, raw.body)
-            self._payer.observe(call, raw.status, told, self._world.clock.monotonic() - began)
+        try:
+            async with self._payer.pay(call, lane):
+                began = self._world.clock.monotonic()
+                raw = await asyncio.get_running_loop().run_in_executor(self._pool(), run)
+                told = observed(raw.status, raw.headers, raw.body)
+                self._payer.observe(call, *told, self._world.clock.monotonic() - began)
+        except OutOfBudgetError as error:
+            raise VendorError(out_of_budget(error)) from None
         self._vitals.note(raw.headers, self._world.clock.now_ms())
         return raw
 
@@ -217,20 +219,12 @@ def _client(settings: Settings) -> Any:
     from hubspot import HubSpot
 
     url = settings.base_url
-    return HubSpot(host=url, base_url=url, retry=False, proxy=None if settings.loopback else _proxy(url))
+    return HubSpot(host=url, base_url=url, retry=False)
 
 
 def _call(paths: Paths, send: Callable[..., Any], path: str, *args: Any, **more: Any) -> Any:
     """A call of the client, which knows one version of the API, to the version of our settings."""
     return send(paths.dated(path), *args, **more)
-
-
-def _proxy(url: str) -> str | None:
-    """The proxy of the environment, which httpx heeds and urllib3 does not."""
-    from urllib.request import getproxies, proxy_bypass
-
-    parts = urlsplit(url)
-    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _shoot(send: Callable[[], Any]) -> Raw:

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from syncd.runtime.secret import Secret
+from syncd.systems.wire import Bounds
 
 API_VERSION: Final = "2026-03"
 """Used where the configuration names none. Every call goes to the version of its connection, those of the official
@@ -90,8 +91,13 @@ class Settings:
             raise ValueError(f"{self.connection}: base_url must be https; plain http is for loopback only")
 
     @property
+    def bounds(self) -> Bounds:
+        total = self.connect_seconds + 2 * self.read_seconds
+        return Bounds(self.connect_seconds, self.read_seconds, total, self.connections)
+
+    @property
     def loopback(self) -> bool:
-        """The vendor is simulated on this machine: no proxy stands between, and no encryption is needed."""
+        """The vendor is simulated on this machine: no encryption is needed."""
         return urlsplit(self.base_url).hostname in {"localhost", "127.0.0.1", "::1"}
 
 

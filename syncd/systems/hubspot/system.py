@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import httpx
 
@@ -20,12 +19,10 @@ from syncd.systems.contract import (
     Job,
     JobBook,
     NoJobBook,
-    OutOfBudgetError,
     Page,
     Payer,
     ReadResult,
     Snapshot,
-    VendorError,
     Verdict,
     WebhookRequest,
     Write,
@@ -57,16 +54,6 @@ from syncd.systems.hubspot.settings import BATCH, BULK, Paths, Settings
 from syncd.systems.hubspot.vitals import Vitals
 from syncd.systems.hubspot.webhooks import HubSpotWebhooks
 from syncd.systems.hubspot.write import Writer
-from syncd.systems.mishaps import out_of_budget
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """An empty budget is told like a vendor that asks to wait."""
-    try:
-        yield
-    except OutOfBudgetError as error:
-        raise VendorError(out_of_budget(error)) from None
 
 
 class HubSpot:
@@ -107,7 +94,7 @@ class HubSpot:
         self._provisioner = Provisioner(settings.connection, self._sdk, pipelines)
         self._webhooks = HubSpotWebhooks(settings, world, vitals)
         self._app = app_client(settings, payer, world, vitals, paths, transport)
-        self._files = Files(settings, transport)
+        self._files = Files(settings, payer, world, transport)
         subscriptions, portal = Subscriptions(self._app, paths), Portal(settings, self._sdk, paths)
         self._journal = Journal(
             settings.connection, Pages(self._app, self._files, paths, world), subscriptions, portal, self._capture,
@@ -142,9 +129,9 @@ class HubSpot:
         )
 
     async def open(self) -> None:
-        await self._client.open()
-        await self._app.open()
-        await self._files.open()
+        self._client.open()
+        self._app.open()
+        self._files.open()
 
     async def close(self) -> None:
         await self._client.close()
@@ -160,25 +147,20 @@ class HubSpot:
         return [*findings, *await self._asked.provision(mappings, apply=apply)]
 
     async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
-        with _told():
-            return await self._reader.read(mapping, ids, lane)
+        return await self._reader.read(mapping, ids, lane)
 
     async def find(self, mapping: ObjectMapping, keys: Sequence[str], lane: Lane) -> Mapping[str, Snapshot]:
-        with _told():
-            return await self._reader.find(mapping, keys, lane)
+        return await self._reader.find(mapping, keys, lane)
 
     async def poll(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
-        with _told():
-            return await self._capture.poll(mapping, cursor, lane)
+        return await self._capture.poll(mapping, cursor, lane)
 
     async def stream(self, mapping: ObjectMapping, cursor: str | None) -> AsyncIterator[Batch]:
-        with _told():
-            async for batch in self._journal.stream(mapping, cursor):
-                yield batch
+        async for batch in self._journal.stream(mapping, cursor):
+            yield batch
 
     async def scan(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
-        with _told():
-            return await self._reader.scan(mapping, cursor, lane)
+        return await self._reader.scan(mapping, cursor, lane)
 
     async def write(self, mapping: ObjectMapping, writes: Sequence[Write], lane: Lane) -> Sequence[Verdict]:
         return await self._writer.write(mapping, writes, lane)
@@ -189,8 +171,7 @@ class HubSpot:
         return await self._merger.merge(mapping, survivor, absorbed, lane)
 
     async def resume(self, mapping: ObjectMapping, job: Job, lane: Lane) -> Sequence[Verdict]:
-        with _told():
-            return await self._imports.resume(mapping, job, lane)
+        return await self._imports.resume(mapping, job, lane)
 
     def accept(self, request: WebhookRequest) -> Sequence[Change]:
         return self._webhooks.accept(request)

@@ -16,7 +16,7 @@ from syncd.model.change import Lane
 from syncd.model.delivery import Action, Outcome
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
-from syncd.systems.contract import OutOfBudgetError, Snapshot, VendorError, Verdict, Write
+from syncd.systems.contract import Snapshot, VendorError, Verdict, Write
 from syncd.systems.hubspot.associations import Tie, associate
 from syncd.systems.hubspot.batch import Done, Input, waves, write_objects
 from syncd.systems.hubspot.children import write_children
@@ -27,7 +27,6 @@ from syncd.systems.hubspot.pipelines import Aliases, Pipelines
 from syncd.systems.hubspot.read import snapshot
 from syncd.systems.hubspot.settings import BATCH, Paths
 from syncd.systems.hubspot.values import wire
-from syncd.systems.mishaps import out_of_budget
 
 
 @dataclass(slots=True)
@@ -70,8 +69,6 @@ class Writer:
         drafts = [Draft(one, one.external_id) for one in writes]
         try:
             aliases = await self._pipelines.aliases(mapping, lane)
-        except OutOfBudgetError as error:
-            return _all_failed(drafts, out_of_budget(error))
         except VendorError as error:
             return _all_failed(drafts, error.failure)
         if len(drafts) > BATCH and lane is Lane.BULK:

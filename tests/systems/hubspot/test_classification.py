@@ -18,9 +18,9 @@ from syncd.systems.hubspot.errors import (
     MIGRATION_SECONDS,
     ROLLING_SECONDS,
     SECONDLY_SECONDS,
-    blame,
     failure_of_item,
     failure_of_reply,
+    observed,
 )
 
 ASK, GONE, LINK, LOOK, REFRESH, RETRY, STOP, WAIT = (
@@ -132,9 +132,9 @@ def test_what_asks_to_wait_says_how_long(
 
 
 def test_an_account_that_moves_stops_every_call_for_as_long_as_it_says_or_a_while() -> None:
-    assert blame(477, {"Retry-After": "86400"}, b"")["retry-after"] == "86400"
-    assert blame(477, {}, b"")["retry-after"] == f"{MIGRATION_SECONDS:.0f}"
-    assert "retry-after" not in blame(423, {}, b"")
+    assert observed(477, {"Retry-After": "86400"}, b"")[1]["retry-after"] == "86400"
+    assert observed(477, {}, b"")[1]["retry-after"] == f"{MIGRATION_SECONDS:.0f}"
+    assert "retry-after" not in observed(423, {}, b"")[1]
 
 
 def test_the_table_has_no_code_that_is_not_stated_here() -> None:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from syncd.model.failure import Remedy
 from syncd.systems.hubspot.errors import (
     BLAMED_WINDOW,
-    blame,
     failure_of_item,
     failure_of_reply,
     incomplete,
+    observed,
 )
 
 from .kit import NOW, TOKEN
@@ -114,8 +114,8 @@ def test_a_migrating_account_pauses_as_long_as_it_says():
      ({"policyName": "TEN_SECONDLY_ROLLING"}, "ten_seconds"), ({}, None)],
 )  # fmt: skip
 def test_the_budget_is_told_which_window_is_spent(told, window):
-    assert blame(429, {"X-A": "1"}, body(**told)).get(BLAMED_WINDOW) == window
-    assert BLAMED_WINDOW not in blame(400, {}, body(**told))
+    assert observed(429, {"X-A": "1"}, body(**told))[1].get(BLAMED_WINDOW) == window
+    assert BLAMED_WINDOW not in observed(400, {}, body(**told))[1]
 
 
 def test_secrets_never_reach_the_operators_eyes():
@@ -143,7 +143,7 @@ def test_no_body_can_break_the_sorting(status, page, writes):
     failure = failure_of_reply(status, page, {"retry-after": "x"}, writes=writes, now_ms=NOW)
     assert failure.code
     assert failure.remedy is not Remedy.LOOK or writes
-    blame(status, {}, page)
+    observed(status, {}, page)
 
 
 @given(json_values)
