@@ -14,7 +14,7 @@ from syncd.systems.bigcommerce import objects
 from syncd.systems.bigcommerce.client import Client, chunks
 from syncd.systems.bigcommerce.endpoint import Endpoint, Listed, Values, reference
 from syncd.systems.bigcommerce.errors import Doing, from_unusable
-from syncd.systems.bigcommerce.form import ADDRESS, UnwritableError
+from syncd.systems.bigcommerce.form import ADDRESS, UnwritableError, whole
 from syncd.systems.bigcommerce.objects import Row
 from syncd.systems.contract import Snapshot, VendorError
 
@@ -78,7 +78,7 @@ class CustomerAddresses(Endpoint):
         if told.keys() - ADDRESS:
             raise UnwritableError(min(told.keys() - ADDRESS), f"an address has {', '.join(sorted(ADDRESS))}")
         row = {name: "" if value is None else str(value) for name, value in told.items()}
-        return {**row, "customer_id": int(customer)} if customer else row
+        return {**row, "customer_id": whole("customer_id", customer)} if customer else row
 
 
 async def numbered(

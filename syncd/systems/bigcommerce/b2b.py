@@ -15,7 +15,7 @@ from typing import Any, Final
 from syncd.model.change import Lane
 from syncd.model.mapping import ObjectMapping, pluck
 from syncd.systems.bigcommerce import objects
-from syncd.systems.bigcommerce.capture import ROWS, Cursor, decode
+from syncd.systems.bigcommerce.capture import ROWS, Cursor, begin, decode, ended
 from syncd.systems.bigcommerce.client import Client, each
 from syncd.systems.bigcommerce.directory import Directory
 from syncd.systems.bigcommerce.endpoint import Endpoint, Listed, Values
@@ -55,7 +55,7 @@ class B2bShelf(Endpoint):
         """Rows and how many there are in all."""
         asked = [*params, ("isIncludeExtraFields", "1")]
         data, meta = await self._client.b2b("GET", self.path, lane, Doing.READ, asked)
-        if not isinstance(data, list):
+        if not isinstance(data, list) or not all(isinstance(one, Mapping) for one in data):
             raise VendorError(from_unusable(200, "the answer holds no list", Doing.READ))
         total = (meta.get("pagination") or {}).get("totalCount")
         return data, int(total) if isinstance(total, int) else len(data)
@@ -114,7 +114,7 @@ class B2bShelf(Endpoint):
 
     async def made(self, body: Any, lane: Lane, *names: str) -> str:
         """Make one; the id under one of these names."""
-        data = await self.send("POST", self.path, lane, body, Doing.CREATE)
+        data = await self.send("POST", self.path, lane, body, Doing.WITHIN)
         number = next((data[name] for name in names if data.get(name)), None) if isinstance(data, Mapping) else None
         if number is None:
             raise VendorError(from_unusable(200, "the answer names no id", Doing.CREATE))
@@ -304,18 +304,14 @@ class B2bCapture:
             return Page((), Cursor(newest).encode(), more=True)
         cursor = decode(text)
         if not cursor.phase:
-            cursor = replace(cursor, phase=ROWS, begun=self._client.now_ms(), top=cursor.at)
+            cursor = begin(cursor, self._client)
         since = max(0, cursor.at - int(mapping.capture.overlap_seconds * 1000))
         listed = await self._shelves[mapping.object].page(mapping, cursor.after, since, lane)
         if listed.total < cursor.total:
             return Page((), replace(cursor, after="", total=-1).encode(), more=True)
-        top = max(cursor.top, listed.top)
-        if listed.after:
-            following = replace(cursor, after=listed.after, top=top, total=listed.total)
-            return Page(listed.snapshots, following.encode(), more=True)
-        now = self._client.now_ms()
-        span = now - cursor.begun if now >= cursor.begun else top
-        return Page(listed.snapshots, Cursor(max(cursor.at, top - span)).encode(), more=False)
+        reached = replace(cursor, after=listed.after, top=max(cursor.top, listed.top), total=listed.total)
+        following = reached if listed.after else ended(reached, self._client)
+        return Page(listed.snapshots, following.encode(), more=bool(listed.after))
 
     async def scan(self, mapping: ObjectMapping, text: str | None, lane: Lane) -> Page:
         """Everything; and then what was updated meanwhile, which may have moved to the head of the list unseen."""
@@ -335,8 +331,8 @@ class B2bCapture:
         )
         if not listed.after and not again:
             following = replace(following, phase=_AGAIN)
-        ended = again and not listed.after
-        return Page(fresh, Cursor(0).encode() if ended else following.encode(), more=not ended)
+        over = again and not listed.after
+        return Page(fresh, Cursor(0).encode() if over else following.encode(), more=not over)
 
 
 def _mark(one: Snapshot) -> str:

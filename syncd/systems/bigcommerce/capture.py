@@ -77,6 +77,24 @@ def decode(text: str) -> Cursor:
     return Cursor(**members)
 
 
+def begin(cursor: Cursor, client: Client) -> Cursor:
+    """The first page of a round is to be asked for."""
+    # The vendor's clock at its last answer, which came before anything of this round is asked.
+    return replace(cursor, phase=ROWS, begun=client.now_ms(), top=cursor.at, clock=client.vendor_ms)
+
+
+def ended(cursor: Cursor, client: Client) -> Cursor:
+    """What became visible behind the walk while it went on must be met in the next round. A clock that was set back
+    says nothing of the span: then the round is walked once more.
+
+    Where the vendor told its time, the water rises with that too: after an import of a hundred thousand, a round would
+    otherwise walk them all again until something newer happens."""
+    now = client.now_ms()
+    span = now - cursor.begun if now >= cursor.begun else cursor.top
+    told = cursor.clock - 1000 if cursor.clock else 0  # the vendor's clock shows whole seconds
+    return Cursor(max(cursor.at, cursor.top - span, told))
+
+
 class Capture:
     """``shelves`` are the kinds of objects by name."""
 
@@ -95,7 +113,7 @@ class Capture:
         if text is None:
             return Page((), Cursor(await self._newest(mapping, lane)).encode(), more=True)
         cursor = decode(text)
-        begun = cursor if cursor.phase else self._begun(cursor)
+        begun = cursor if cursor.phase else begin(cursor, self._client)
         since = max(_EARLIEST_MS, begun.at - int(mapping.capture.overlap_seconds * 1000))
         try:
             found, following = await self._page(mapping, begun, since, lane)
@@ -135,7 +153,7 @@ class Capture:
         rest = phases[phases.index(cursor.phase) + 1 :]
         if rest:
             return listed.snapshots, replace(reached, phase=rest[0], after="", total=-1)
-        return listed.snapshots, self._ended(reached)
+        return listed.snapshots, ended(reached, self._client)
 
     async def _phase(self, mapping: ObjectMapping, cursor: Cursor, since: int, lane: Lane) -> Listed:
         if cursor.phase == VALUES:
@@ -143,22 +161,6 @@ class Capture:
         if cursor.phase == FIELDS:
             return await self._fields(mapping, cursor, since, lane)
         return await self._shelves[mapping.object].page(mapping, cursor.after, since, lane)
-
-    def _begun(self, cursor: Cursor) -> Cursor:
-        # The vendor's clock at its last answer, which came before anything of this round is asked.
-        now, clock = self._client.now_ms(), self._client.vendor_ms
-        return replace(cursor, phase=ROWS, begun=now, top=cursor.at, clock=clock)
-
-    def _ended(self, cursor: Cursor) -> Cursor:
-        """What became visible behind the walk while it went on must be met in the next round. A clock that was set
-        back says nothing of the span: then the round is walked once more.
-
-        Where the vendor told its time, the water rises with that too: after an import of a hundred thousand, a round
-        would otherwise walk them all again until something newer happens."""
-        now = self._client.now_ms()
-        span = now - cursor.begun if now >= cursor.begun else cursor.top
-        told = cursor.clock - 1000 if cursor.clock else 0  # the vendor's clock shows whole seconds
-        return Cursor(max(cursor.at, cursor.top - span, told))
 
     async def _values(self, mapping: ObjectMapping, cursor: Cursor, since: int, lane: Lane) -> Listed:
         """Customers by their attribute values."""

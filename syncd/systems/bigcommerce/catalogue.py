@@ -14,7 +14,7 @@ from syncd.systems.bigcommerce.client import Client, chunks, each
 from syncd.systems.bigcommerce.directory import Directory
 from syncd.systems.bigcommerce.endpoint import Endpoint, Listed, Values, reference
 from syncd.systems.bigcommerce.errors import Doing, from_unusable
-from syncd.systems.bigcommerce.form import UnwritableError, number, truth
+from syncd.systems.bigcommerce.form import UnwritableError, number, truth, whole
 from syncd.systems.bigcommerce.metafields import Metafields, split
 from syncd.systems.bigcommerce.objects import instant_ms, iso
 from syncd.systems.contract import Snapshot, VendorError
@@ -33,6 +33,15 @@ def newest(found: Sequence[Snapshot]) -> int:
     return max((instant_ms(one.data.get("date_modified")) for one in found), default=0)
 
 
+def last_id(rows: Sequence[Mapping[str, Any]], after: str) -> int:
+    """Where a page ends that is asked for by id. Raises :class:`VendorError` where it does not go on."""
+    last = max((int(one["id"]) for one in rows), default=0)
+    if rows and last <= int(after or 0):
+        told = "a page does not go on where the last one ended"
+        raise VendorError(Failure(Remedy.RETRY, "bad-response", told))
+    return last
+
+
 class Products(Endpoint):
     """Read with their prices in the store's currency; listed by id."""
 
@@ -46,7 +55,7 @@ class Products(Endpoint):
         params = [("id:min", str(int(after or 0) + 1)), ("sort", "id"), ("direction", "asc"), ("limit", str(limit))]
         rows, _ = await self._client.rows("catalog/products", lane, [*params, *since_of(since)])
         found = await self._snapshots(mapping, rows, lane)
-        last = max((int(one["id"]) for one in rows), default=0)
+        last = last_id(rows, after)
         return Listed(found, str(last) if len(rows) >= limit else "", top=newest(found))
 
     async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> list[Snapshot]:
@@ -239,7 +248,7 @@ def _group(values: Values) -> dict[str, Any]:
             form[path] = truth(value)
         elif path == "price_list_id":
             wanted = reference(value)
-            form["discount_rules"] = [{"type": "price_list", "price_list_id": int(wanted)}] if wanted else []
+            form["discount_rules"] = [{"type": "price_list", "price_list_id": whole(path, wanted)}] if wanted else []
         elif path in ("discount_rules", "category_access"):
             form[path] = value
         else:

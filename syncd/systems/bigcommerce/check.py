@@ -10,7 +10,7 @@ from syncd.model.delivery import Action
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.bigcommerce.client import Client
 from syncd.systems.bigcommerce.directory import Directory
-from syncd.systems.bigcommerce.errors import Doing
+from syncd.systems.bigcommerce.errors import Doing, shaped
 from syncd.systems.bigcommerce.form import GROUP, writes
 from syncd.systems.bigcommerce.hooks import Hooks, scopes_for
 from syncd.systems.bigcommerce.kinds import KINDS, OBJECTS
@@ -105,7 +105,8 @@ class Checker:
             return []
         subject = f"{self._connection}.customer_groups"
         try:
-            names = list((await self._directory.groups(Lane.OPERATOR)).values())
+            with shaped(Doing.READ):
+                names = list((await self._directory.groups(Lane.OPERATOR)).values())
         except VendorError as error:
             return [refused(subject, "customer groups cannot be read", error)]
         if not names:

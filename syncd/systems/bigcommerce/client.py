@@ -82,10 +82,10 @@ class Client:
     # -- V3
 
     async def rows(
-        self, path: str, lane: Lane, params: Params = ()
+        self, path: str, lane: Lane, params: Params = (), doing: Doing = Doing.READ
     ) -> tuple[list[Mapping[str, Any]], Mapping[str, Any]]:
-        """A page of a V3 list: its rows and its ``meta``."""
-        reply = await self._store_call("GET", f"v3/{path}", lane, Doing.READ, params)
+        """A page of a V3 list: its rows and its ``meta``. ``READ_ONE`` where the list is a part of one resource."""
+        reply = await self._store_call("GET", f"v3/{path}", lane, doing, params)
         return _rows(reply.body.get("data") if isinstance(reply.body, Mapping) else None), _meta(reply.body)
 
     async def one(self, path: str, lane: Lane, params: Params = ()) -> Mapping[str, Any] | None:
@@ -132,9 +132,11 @@ class Client:
         reply = await self._store_call(method, f"v2/{path}", lane, doing, (), body)
         return reply.body if isinstance(reply.body, Mapping) else {}
 
-    async def v2_rows(self, path: str, lane: Lane, params: Params = ()) -> list[Mapping[str, Any]]:
-        """A V2 list. Nothing is 204 without a body, not ``[]``."""
-        return _rows((await self.v2(path, lane, params)).body or [])
+    async def v2_rows(
+        self, path: str, lane: Lane, params: Params = (), *, one: bool = False
+    ) -> list[Mapping[str, Any]]:
+        """A V2 list, ``one``: that is a part of one resource. Nothing is 204 without a body, not ``[]``."""
+        return _rows((await self.v2(path, lane, params, one=one)).body or [])
 
     # -- B2B Edition
 

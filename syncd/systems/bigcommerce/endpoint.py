@@ -21,6 +21,7 @@ from syncd.model.lens import Raw
 from syncd.model.mapping import ObjectMapping, pluck
 from syncd.systems.bigcommerce.client import each
 from syncd.systems.bigcommerce.compare import changed_since, rest_of
+from syncd.systems.bigcommerce.errors import Doing, shaped
 from syncd.systems.bigcommerce.form import UnwritableError
 from syncd.systems.contract import Snapshot, VendorError, Verdict, Write
 
@@ -102,7 +103,8 @@ async def _write(endpoint: Endpoint, mapping: ObjectMapping, writes: Sequence[Wr
     changes = [one for one in writes if one.action is Action.UPDATE and one.key not in failed]
     if changes:
         try:
-            told = await endpoint.read(mapping, [one.external_id for one in changes], lane)
+            with shaped(Doing.READ):
+                told = await endpoint.read(mapping, [one.external_id for one in changes], lane)
             held = {one.external_id: one for one in told}
         except VendorError as error:
             failed |= {one.key: error.failure for one in changes}
@@ -120,11 +122,13 @@ async def _one(
         Action.DELETE: lambda: _delete(endpoint, mapping, one, lane),
     }.get(one.action, lambda: _update(endpoint, mapping, one, held.get(one.external_id), lane))
     try:
-        return await work()
+        with shaped(Doing.CHANGE):
+            try:
+                return await work()
+            except UnwritableError as error:
+                return _refused(one, Failure(Remedy.ASK, "value-unwritable", str(error), fields=(error.path,)))
     except VendorError as error:
         return _refused(one, error.failure)
-    except UnwritableError as error:
-        return _refused(one, Failure(Remedy.ASK, "value-unwritable", str(error), fields=(error.path,)))
 
 
 async def _create(endpoint: Endpoint, mapping: ObjectMapping, one: Write, lane: Lane) -> Verdict:
@@ -196,7 +200,8 @@ async def _with_snapshots(
     told: dict[str, Snapshot] = {}
     if wanted:
         try:
-            told = {one.external_id: one for one in await endpoint.read(mapping, wanted, lane)}
+            with shaped(Doing.READ):
+                told = {one.external_id: one for one in await endpoint.read(mapping, wanted, lane)}
         except VendorError as error:
             # The writes stand, whatever becomes of this read: the next poll brings what is missing here.
             log.info("snapshot_incomplete", connection=mapping.connection, code=error.failure.code)

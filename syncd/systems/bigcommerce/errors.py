@@ -1,10 +1,11 @@
-"""Every error of BigCommerce, and of the wire, sorted into failures. Pure tables.
+"""Every error of BigCommerce, and of the wire, sorted into failures.
 
 The status decides: V2, V3 and B2B Edition word their bodies differently and carry no codes. Two things depend on what
 we were doing:
 
 * a status of *doubt* (the request may have been applied) means LOOK for a write and RETRY for a read;
-* a 404 means GONE where one resource was addressed; for a list or a create the address itself is wrong, and means STOP.
+* a 404 means GONE where one resource was addressed, and ASK where that is missing which it was to be done within; for
+  another list or create the address itself is wrong, and means STOP.
 
 A body that is not the vendor's (HTML, truncated, empty) never says GONE, ASK or STOP: a proxy may have made it.
 """
@@ -12,15 +13,22 @@ A body that is not the vendor's (HTML, truncated, empty) never says GONE, ASK or
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from pathlib import PurePath
 from typing import Any, Final
 
 import orjson
+import structlog
 
 from syncd.model.failure import Failure, Remedy
+from syncd.systems.contract import VendorError
+
+log = structlog.get_logger(__name__)
 
 DOUBT: Final = "doubt"
 REPLY_CHARACTERS: Final = 4096
@@ -40,6 +48,8 @@ class Doing(Enum):
     """An update or delete of one resource."""
     CHANGE_MANY = "change many"
     """An update or delete on a collection, which names its resources in body or query."""
+    WITHIN = "within"
+    """A create or change within another resource, which the address or the body names."""
 
     @property
     def writes(self) -> bool:
@@ -110,6 +120,22 @@ def from_unusable(status: int, why: str, doing: Doing) -> Failure:
     return Failure(_decided(DOUBT, doing), "bad-response", why, status=status)
 
 
+@contextmanager
+def shaped(doing: Doing) -> Iterator[None]:
+    """Whatever fails within because a resource of the vendor's lacks a member, or has another kind of value there,
+    becomes a failure like that of any other unusable answer; where it failed is told, but not what was there.
+
+    Raises :class:`VendorError`."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{PurePath(place.filename).stem}:{place.lineno}"
+        log.warning("reply_misshapen", kind=type(error).__name__, where=where)
+        why = f"a resource has not the form that is documented ({type(error).__name__} at {where})"
+        raise VendorError(from_unusable(200, why, doing)) from None
+
+
 def parsed(content: bytes) -> Any:
     """The JSON in a body; ``None`` for anything else (HTML, truncated, too deep, not UTF-8)."""
     try:
@@ -150,7 +176,7 @@ def _decided(remedy: Remedy | str, doing: Doing) -> Remedy:
 
 def _remedy(meaning: Meaning, doing: Doing) -> Remedy:
     if meaning.remedy is Remedy.GONE and not doing.addresses_one:
-        return Remedy.STOP
+        return Remedy.ASK if doing is Doing.WITHIN else Remedy.STOP
     if meaning.remedy is Remedy.REREAD and doing is Doing.CREATE:
         return Remedy.LINK
     return _decided(meaning.remedy, doing)

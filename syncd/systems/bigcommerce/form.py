@@ -6,6 +6,7 @@ clears: a text becomes empty, an attribute's value is removed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -84,7 +85,7 @@ def _member(path: str, value: Raw, groups: Mapping[str, int]) -> dict[str, Any]:
     if path == GROUP:
         return {"customer_group_id": _group(path, value, groups)}
     if path == "customer_group_id":
-        return {path: int(value or 0)}
+        return {path: whole(path, value)}
     if path == CREDIT:
         return {"store_credit_amounts": [{"amount": number(path, value) or 0.0}]}
     raise UnwritableError(path, "is not written by syncd")
@@ -101,9 +102,20 @@ def writes(path: str) -> bool:
 def number(path: str, value: Any) -> float | None:
     """An amount as the vendor's JSON has it. Raises :class:`UnwritableError`."""
     try:
-        return None if value in (None, "") else float(value)
+        found = None if value in (None, "") else float(value)
     except (TypeError, ValueError):
         raise UnwritableError(path, "is not an amount") from None
+    if found is not None and not math.isfinite(found):  # JSON would make nothing of it, and so clear the price
+        raise UnwritableError(path, "is not an amount")
+    return found
+
+
+def whole(path: str, value: Any) -> int:
+    """A number of the vendor's, 0 for none. Raises :class:`UnwritableError`."""
+    try:
+        return int(value or 0)
+    except (TypeError, ValueError, OverflowError):
+        raise UnwritableError(path, "is not a whole number") from None
 
 
 def truth(value: Any) -> bool:
@@ -153,11 +165,11 @@ def b2b_form(values: Mapping[str, Raw], groups: Mapping[str, int], statuses: Map
         elif first == "credit" and name:
             form.credit[name] = _credit(path, name, value)
         elif first == "payment_terms" and name in ("isEnabled", "paymentTerms"):
-            form.terms[name] = truth(value) if name == "isEnabled" else int(value or 0)
+            form.terms[name] = truth(value) if name == "isEnabled" else whole(path, value)
         elif path == GROUP:
             form.row["customerGroupId"] = _group(path, value, groups)
         elif path == "parent":
-            form.parent = int(told or 0)
+            form.parent = whole(path, told)
         elif path == "status":
             form.status = next((number for number, word in statuses.items() if word == value), None)
             if form.status is None:
@@ -165,7 +177,7 @@ def b2b_form(values: Mapping[str, Raw], groups: Mapping[str, int], statuses: Map
         elif path in _READ_ONLY or name:
             raise UnwritableError(path, "is not written by syncd")
         elif path in _NUMBERS:
-            form.row[path] = None if told in (None, "") else int(told)
+            form.row[path] = None if told in (None, "") else whole(path, told)
         elif path in _B2B_FLAGS:
             form.row[path] = truth(value)
         else:

@@ -7,7 +7,7 @@ whose rounds also bring what a sleeping webhook did not tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import structlog
 from syncd.model.change import Lane
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.bigcommerce.client import Client
-from syncd.systems.bigcommerce.errors import Doing
+from syncd.systems.bigcommerce.errors import Doing, shaped
 from syncd.systems.bigcommerce.kinds import KINDS
 from syncd.systems.bigcommerce.metafields import names
 from syncd.systems.bigcommerce.settings import KEY_HEADER, Settings
@@ -73,7 +73,10 @@ class Hooks:
 
     async def faults(self, scopes: Iterable[str], lane: Lane) -> list[Fault]:
         """What is wrong with our webhooks for these scopes. Raises :class:`VendorError`."""
-        held = await self._ours(lane)
+        with shaped(Doing.READ):
+            return self._judged(scopes, await self._ours(lane))
+
+    def _judged(self, scopes: Iterable[str], held: Sequence[Mapping[str, Any]]) -> list[Fault]:
         found: list[Fault] = []
         for scope in scopes:
             same = sorted((one for one in held if one.get("scope") == scope), key=lambda one: int(one["id"]))

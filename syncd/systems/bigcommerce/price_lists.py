@@ -15,7 +15,7 @@ from syncd.systems.bigcommerce.catalogue import newest, since_of
 from syncd.systems.bigcommerce.client import Client, chunks
 from syncd.systems.bigcommerce.endpoint import Endpoint, Listed, Values, reference
 from syncd.systems.bigcommerce.errors import Doing, from_unusable
-from syncd.systems.bigcommerce.form import UnwritableError, truth
+from syncd.systems.bigcommerce.form import UnwritableError, truth, whole
 from syncd.systems.contract import Snapshot, VendorError
 
 _IDS: Final = 100
@@ -112,10 +112,10 @@ class Assignments(Endpoint):
         told = {path: reference(value) for path, value in values.items()}
         if told.keys() - set(_PARTS):
             raise UnwritableError(min(told.keys() - set(_PARTS)), f"an assignment has {', '.join(_PARTS)}")
-        parts = {name: int(told.get(name) or 0) for name in _PARTS}
+        parts = {name: whole(name, told.get(name)) for name in _PARTS}
         body = {name: parts[name] for name in _PARTS[1:]}
         path = f"pricelists/{parts['price_list_id']}/assignments"
-        await self._client.v3("PUT", path, lane, Doing.CREATE, body)
+        await self._client.v3("PUT", path, lane, Doing.WITHIN, body)
         return "/".join(str(parts[name]) for name in _PARTS)
 
     async def update(self, mapping: ObjectMapping, values: Values, held: Snapshot, lane: Lane) -> None:

@@ -22,7 +22,7 @@ from syncd.systems.bigcommerce.client import AnsweredError, Client, chunks
 from syncd.systems.bigcommerce.compare import changed_since, rest_of
 from syncd.systems.bigcommerce.endpoint import GONE, UNTOLD, Listed, Shelf, Values, reference, values_of
 from syncd.systems.bigcommerce.errors import Doing
-from syncd.systems.bigcommerce.form import UnwritableError, number
+from syncd.systems.bigcommerce.form import UnwritableError, number, whole
 from syncd.systems.bigcommerce.objects import PRICES, Row, instant_ms
 from syncd.systems.contract import Snapshot, VendorError, Verdict, Write
 
@@ -86,7 +86,13 @@ class PriceRecords(Shelf):
         params = [("limit", str(self._client.settings.page_limit)), _INCLUDE, *since_of(since)]
         if cursor:
             params.append(("after", cursor))
-        rows, meta = await self._client.rows(f"pricelists/{lists[0]}/records", lane, params)
+        path = f"pricelists/{lists[0]}/records"
+        try:
+            rows, meta = await self._client.rows(path, lane, params, Doing.READ_ONE)
+        except VendorError as error:
+            if error.failure.remedy is not Remedy.GONE:
+                raise
+            rows, meta = [], {}  # the list was deleted since it was listed
         told = meta.get("cursor_pagination")
         links = told.get("links") if isinstance(told, Mapping) else None
         end = str(told.get("end_cursor") or "") if isinstance(told, Mapping) else ""
@@ -183,7 +189,7 @@ class PriceRecords(Shelf):
         named: dict[Place, Failure] = {}
         try:
             body = [one.row for one in jobs]
-            await self._client.v3("PUT", f"pricelists/{price_list}/records", lane, Doing.CHANGE_MANY, body)
+            await self._client.v3("PUT", f"pricelists/{price_list}/records", lane, Doing.WITHIN, body)
         except VendorError as error:
             failure = error.failure
             named = _named(price_list, error)
@@ -275,7 +281,9 @@ def _place_of(values: Values) -> Place:
 def _row(one: _Job, now: Snapshot | None) -> dict[str, Any]:
     """The whole record: whether a member that is left out stays is not said by the vendor for such calls."""
     variant = one.place[1]
-    row: dict[str, Any] = {"sku": variant[4:]} if variant.startswith("sku:") else {"variant_id": int(variant)}
+    row: dict[str, Any] = (
+        {"sku": variant[4:]} if variant.startswith("sku:") else {"variant_id": whole("variant_id", variant)}
+    )
     row["currency"] = one.place[2]
     if now is not None:
         row |= {name: float(value) for name in PRICES if (value := now.data.get(name)) is not None}

@@ -11,7 +11,7 @@ from syncd.model.failure import Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.bigcommerce.client import Client
 from syncd.systems.bigcommerce.directory import Attribute, Directory
-from syncd.systems.bigcommerce.errors import Doing
+from syncd.systems.bigcommerce.errors import Doing, shaped
 from syncd.systems.bigcommerce.hooks import Hooks, scopes_for
 from syncd.systems.bigcommerce.objects import names_of
 from syncd.systems.contract import Finding, Severity, VendorError
@@ -48,7 +48,8 @@ class Provisioner:
         )  # fmt: skip
         for subject, step in steps:
             try:
-                findings += await step(mappings, apply=apply)
+                with shaped(Doing.READ):
+                    findings += await step(mappings, apply=apply)
             except VendorError as error:
                 findings.append(refused(f"{self._connection}.{subject}", f"{subject} cannot be read", error))
         return findings

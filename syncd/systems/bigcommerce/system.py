@@ -22,6 +22,7 @@ from syncd.systems.bigcommerce.client import Client
 from syncd.systems.bigcommerce.customers import Customers
 from syncd.systems.bigcommerce.directory import Directory
 from syncd.systems.bigcommerce.endpoint import Shelf
+from syncd.systems.bigcommerce.errors import Doing, shaped
 from syncd.systems.bigcommerce.hooks import Hooks
 from syncd.systems.bigcommerce.kinds import KINDS
 from syncd.systems.bigcommerce.metafields import Metafields
@@ -137,20 +138,24 @@ class Bigcommerce:
 
     async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
         wanted = dict.fromkeys(ids)
-        found = await self._shelves[known(mapping)].read(mapping, list(wanted), lane)
+        with shaped(Doing.READ):
+            found = await self._shelves[known(mapping)].read(mapping, list(wanted), lane)
         held = {one.external_id: one for one in found if one.external_id in wanted}
         return ReadResult(held, frozenset(wanted) - held.keys())
 
     async def find(self, mapping: ObjectMapping, keys: Sequence[str], lane: Lane) -> Mapping[str, Snapshot]:
-        return await self._shelves[known(mapping)].find(mapping, list(dict.fromkeys(keys)), lane)
+        with shaped(Doing.READ):
+            return await self._shelves[known(mapping)].find(mapping, list(dict.fromkeys(keys)), lane)
 
     async def poll(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
         object_ = known(mapping)
         await self._hooks.tend(mapping, lane)
-        return await self._captures[object_].poll(mapping, cursor, lane)
+        with shaped(Doing.READ):
+            return await self._captures[object_].poll(mapping, cursor, lane)
 
     async def scan(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
-        return await self._captures[known(mapping)].scan(mapping, cursor, lane)
+        with shaped(Doing.READ):
+            return await self._captures[known(mapping)].scan(mapping, cursor, lane)
 
     async def write(self, mapping: ObjectMapping, writes: Sequence[Write], lane: Lane) -> Sequence[Verdict]:
         try:
@@ -160,7 +165,11 @@ class Bigcommerce:
         actions = KINDS[object_].actions
         verdicts = [_failed(one, _not_writable(object_, one)) for one in writes if one.action not in actions]
         ready = [one for one in writes if one.action in actions]
-        return [*verdicts, *(await self._shelves[object_].write(mapping, ready, lane) if ready else ())]
+        try:
+            with shaped(Doing.CHANGE):
+                return [*verdicts, *(await self._shelves[object_].write(mapping, ready, lane) if ready else ())]
+        except VendorError as error:
+            return [*verdicts, *(_failed(one, error.failure) for one in ready)]
 
     def accept(self, request: WebhookRequest) -> Sequence[Change]:
         return self._webhooks.accept(request)

@@ -9,11 +9,11 @@ from syncd.model.change import Lane
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.bigcommerce import objects
-from syncd.systems.bigcommerce.catalogue import put_metafields
+from syncd.systems.bigcommerce.catalogue import last_id, put_metafields
 from syncd.systems.bigcommerce.client import Client, each
 from syncd.systems.bigcommerce.endpoint import Endpoint, Listed, Values, reference
 from syncd.systems.bigcommerce.errors import Doing
-from syncd.systems.bigcommerce.form import UnwritableError
+from syncd.systems.bigcommerce.form import UnwritableError, whole
 from syncd.systems.bigcommerce.metafields import Metafields, split
 from syncd.systems.bigcommerce.objects import INCOMPLETE, STATUSES, Row, instant_ms, iso, members
 from syncd.systems.contract import Snapshot, VendorError
@@ -37,10 +37,7 @@ class Orders(Endpoint):
         if since is not None:
             params.append(("min_date_modified", iso(since)))
         rows = await self._client.v2_rows("orders", lane, params)
-        last = max((int(one["id"]) for one in rows), default=0)
-        if rows and last <= int(after or 0):
-            told = "a page does not go on where the last one ended"
-            raise VendorError(Failure(Remedy.RETRY, "bad-response", told))
+        last = last_id(rows, after)
         found = await self.snapshots(mapping, rows, lane)
         top = max((instant_ms(one.get("date_modified")) for one in rows), default=0)
         return Listed(found, str(last) if len(rows) >= limit else "", top=top)
@@ -63,7 +60,12 @@ class Orders(Endpoint):
         page = 1
         while True:
             params = [("limit", "250"), ("page", str(page))]
-            rows = await self._client.v2_rows(f"orders/{row['id']}/products", lane, params)
+            try:
+                rows = await self._client.v2_rows(f"orders/{row['id']}/products", lane, params, one=True)
+            except VendorError as error:
+                if error.failure.remedy is Remedy.GONE:  # since it was listed
+                    return found
+                raise
             found += rows
             if len(rows) < 250:
                 return found
@@ -177,7 +179,7 @@ class Carts(Endpoint):
             raise UnwritableError(min(plain.keys() - {"customer_id"}), "is not written by syncd")
         if plain:
             version = held.data.get("version")
-            body: dict[str, Any] = {"customer_id": int(reference(plain["customer_id"]) or 0)}
+            body: dict[str, Any] = {"customer_id": whole("customer_id", reference(plain["customer_id"]))}
             body |= {"version": version} if isinstance(version, int) else {}
             await self._client.v3("PUT", f"carts/{held.external_id}", lane, Doing.CHANGE, body)
         await put_metafields(self._metafields, mapping, held.external_id, metafields, lane)

@@ -16,17 +16,17 @@ ASK, GONE, LINK, LOOK, REREAD, RETRY, SPLIT, STOP, WAIT = (
     Remedy.ASK, Remedy.GONE, Remedy.LINK, Remedy.LOOK, Remedy.REREAD, Remedy.RETRY, Remedy.SPLIT, Remedy.STOP,
     Remedy.WAIT,
 )  # fmt: skip
-DOINGS = (Doing.CREATE, Doing.CHANGE, Doing.CHANGE_MANY, Doing.READ_ONE, Doing.READ)
-DOUBT = (LOOK, LOOK, LOOK, RETRY, RETRY)
+DOINGS = (Doing.CREATE, Doing.CHANGE, Doing.CHANGE_MANY, Doing.WITHIN, Doing.READ_ONE, Doing.READ)
+DOUBT = (LOOK, LOOK, LOOK, LOOK, RETRY, RETRY)
 """It may have been applied."""
 EXPECTED: dict[int, tuple[Remedy, ...]] = {
-    **dict.fromkeys((400, 405, 406, 415, 422, 501, 507), (ASK,) * 5),
-    **dict.fromkeys((401, 403), (STOP,) * 5),
+    **dict.fromkeys((400, 405, 406, 415, 422, 501, 507), (ASK,) * 6),
+    **dict.fromkeys((401, 403), (STOP,) * 6),
     **dict.fromkeys((408, 500, 502, 503, 504), DOUBT),
-    **dict.fromkeys((413, 414), (SPLIT,) * 5),
-    404: (STOP, GONE, STOP, GONE, STOP),  # of a list or a create, the address itself is wrong
-    409: (LINK, REREAD, REREAD, REREAD, REREAD),
-    423: (RETRY,) * 5, 429: (WAIT,) * 5,
+    **dict.fromkeys((413, 414), (SPLIT,) * 6),
+    404: (STOP, GONE, STOP, ASK, GONE, STOP),  # of a list or a create, the address itself is wrong
+    409: (LINK, REREAD, REREAD, REREAD, REREAD, REREAD),
+    423: (RETRY,) * 6, 429: (WAIT,) * 6,
 }  # fmt: skip
 """Remedies of what we may be doing, in the order of DOINGS, for what the vendor documents."""
 SHAPES = {
