@@ -16,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 
+from syncd.intake.limits import too_deep
 from syncd.systems.contract import RefusedError
 
 Event: TypeAlias = dict[str, Any]
@@ -68,18 +69,25 @@ def _unsupported() -> RefusedError:
     return RefusedError(415, "content-type", "neither a CloudEvents content type nor a ce-specversion header")
 
 
+def check_depth(text: bytes, depth: int) -> None:
+    """Refuse JSON that nests deeper, before it is parsed. Raises :class:`RefusedError`."""
+    if too_deep(text, depth):
+        raise RefusedError(400, "too-deep", f"the JSON nests deeper than {depth} levels")
+
+
 def is_plain_webhook(headers: Mapping[str, str]) -> bool:
     """A Standard Webhooks message that is no CloudEvent: JSON with a ``webhook-id``."""
     return "webhook-id" in headers and media_type(headers) == "application/json" and "ce-specversion" not in headers
 
 
-def read(headers: Mapping[str, str], body: bytes, *, batch_events: int) -> list[Event]:
-    """The events of a request, validated. Raises :class:`RefusedError`; one bad event refuses its whole batch."""
+def read(headers: Mapping[str, str], body: bytes, *, batch_events: int, depth: int) -> list[Event]:
+    """The events of a request, validated. ``depth`` is how deep JSON may nest that travels in base64. Raises
+    :class:`RefusedError`; one bad event refuses its whole batch."""
     media = media_type(headers)
     if media.startswith(_BATCH):
-        return _batch(_json(body), batch_events)
+        return _batch(_json(body), batch_events, depth)
     if media.startswith(_SINGLE):
-        return [validated(_json(body), "event")]
+        return [validated(_json(body), "event", depth)]
     if "ce-specversion" in headers:
         return [_binary(headers, body)]
     return [_plain(headers, body)]
@@ -92,19 +100,19 @@ def _json(body: bytes) -> Any:
         raise RefusedError(400, "json", "the body is not JSON in UTF-8") from None
 
 
-def _batch(items: Any, batch_events: int) -> list[Event]:
+def _batch(items: Any, batch_events: int, depth: int) -> list[Event]:
     if not isinstance(items, list):
         raise RefusedError(400, "cloudevents", "a batch is a JSON array")
     if len(items) > batch_events:
         raise RefusedError(413, "batch-size", f"a batch holds at most {batch_events} events")
-    return [validated(item, f"event {index} of the batch") for index, item in enumerate(items)]
+    return [validated(item, f"event {index} of the batch", depth) for index, item in enumerate(items)]
 
 
 def _refuse_attribute(name: str, where: str, problem: str) -> NoReturn:
     raise RefusedError(400, "cloudevents-attribute", f"{where}: attribute '{name}' {problem}")
 
 
-def validated(raw: Any, where: str) -> Event:
+def validated(raw: Any, where: str, depth: int) -> Event:
     """A JSON-format event, checked; null attributes are gone, JSON in base64 is unpacked."""
     if not isinstance(raw, dict):
         raise RefusedError(400, "cloudevents", f"{where}: not a JSON object")
@@ -118,7 +126,7 @@ def validated(raw: Any, where: str) -> Event:
         event.pop("data", None)
     _check_attributes(event, where)
     if "data_base64" in event:
-        _unpack(event, where)
+        _unpack(event, where, depth)
     return event
 
 
@@ -180,13 +188,14 @@ def _says_json(content_type: str) -> bool:
     return _media(content_type).endswith(("/json", "+json"))
 
 
-def _unpack(event: Event, where: str) -> None:
+def _unpack(event: Event, where: str, depth: int) -> None:
     text = event["data_base64"]
     try:
         data = b64decode(text if isinstance(text, str) else "-", validate=True)
     except ValueError:
         raise RefusedError(400, "cloudevents", f"{where}: data_base64 is not base64") from None
     if _says_json(str(event.get("datacontenttype", ""))):
+        check_depth(data, depth)
         event.pop("data_base64")
         _put_data(event, data)
 

@@ -15,7 +15,7 @@ import structlog
 
 from syncd.intake import cloudevents, envelopes
 from syncd.intake.faults import place
-from syncd.intake.limits import Limits, too_deep
+from syncd.intake.limits import Limits
 from syncd.intake.rate import RateBucket
 from syncd.intake.sources import MAX_SOURCES, EventSource, authenticate
 from syncd.model.change import Change, ChangeKind, Channel
@@ -68,13 +68,13 @@ class EventIntake:
         """Changes told by an authentic request. Raises :class:`RefusedError` or :class:`CannotJudgeError`."""
         candidates = self.candidates(name)
         cloudevents.check_format(headers)
-        if too_deep(body, self._limits.depth):
-            raise RefusedError(400, "too-deep", f"the JSON nests deeper than {self._limits.depth} levels")
+        cloudevents.check_depth(body, self._limits.depth)
         source = authenticate(candidates, headers, body, now_ms)
         self._pay(source)
-        events = envelopes.read(body, batch_events=self._limits.batch_events) if envelopes.may_be(headers) else None
+        most, depth = self._limits.batch_events, self._limits.depth
+        events = envelopes.read(body, batch_events=most, depth=depth) if envelopes.may_be(headers) else None
         if events is None:
-            events = cloudevents.read(headers, body, batch_events=self._limits.batch_events)
+            events = cloudevents.read(headers, body, batch_events=most, depth=depth)
         if len(events) == 1:
             return source, list(_changes(source, events[0], now_ms, correlation_id))
         return source, [change for event in events for change in _changes(source, event, now_ms, correlation_id)]

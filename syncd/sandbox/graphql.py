@@ -146,6 +146,11 @@ class _Weigher:
         for argument in one.arguments:
             if argument.name.value == self._sized:
                 value = argument.value
-                found = self._variables.get(value.name.value) if value.kind == "variable" else value.value
-                return int(found or 0)
+                said = self._variables.get(value.name.value) if value.kind == "variable" else _literal(value)
+                # Anything else is refused when the document is run.
+                return said if isinstance(said, int) and said > 0 else 0
         return 0
+
+
+def _literal(value: Any) -> int | None:
+    return int(value.value) if value.kind == "int_value" else None

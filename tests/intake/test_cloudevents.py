@@ -18,7 +18,7 @@ BINARY = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/a", "ce-type": "
 
 def read(headers, body):
     cloudevents.check_format(headers)
-    return cloudevents.read(headers, body, batch_events=3)
+    return cloudevents.read(headers, body, batch_events=3, depth=64)
 
 
 def one(**changes):

@@ -151,6 +151,24 @@ async def test_plain_json_of_a_stranger_is_refused_as_his(door: House) -> None:
     assert answer.status == 401
 
 
+@pytest.mark.parametrize("envelope", ["sqs", "sns record", "sns", "pub/sub", "data_base64"])
+async def test_what_nests_too_deep_inside_of_an_envelope_is_refused(door: House, envelope: str) -> None:
+    deep = "[" * 300 + "]" * 300
+    inside = b64encode(deep.encode()).decode()
+    sent: Any = {
+        "sqs": {"Records": [{"messageId": "m", "body": deep}]},
+        "sns record": {"Records": [{"Sns": sns(deep)}]},
+        "sns": sns(deep),
+        "pub/sub": {"message": {"data": inside}},
+        "data_base64": {**cloud(), "datacontenttype": "application/json", "data_base64": inside},
+    }[envelope]
+    if envelope == "data_base64":
+        del sent["data"]
+        sent = [{"Records": [{"body": text(sent)}]}]
+    answer = await door.post(orjson.dumps(sent), **BEARER)
+    assert (answer.status, orjson.loads(answer.body)["check"]) == (400, "too-deep")
+
+
 json = st.recursive(
     st.none() | st.integers(0, 9) | st.sampled_from(["Notification", "e30=", '{"a":1}', "x"]),
     lambda inner: (
@@ -182,7 +200,7 @@ json = st.recursive(
 @given(json)
 def test_any_json_is_understood_or_refused(payload: Any) -> None:
     try:
-        events = envelopes.read(orjson.dumps(payload), batch_events=100)
+        events = envelopes.read(orjson.dumps(payload), batch_events=100, depth=64)
     except RefusedError as error:
         assert error.status in (400, 413)  # noqa: PT017
         return

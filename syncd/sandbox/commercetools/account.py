@@ -2,8 +2,8 @@
 
 Requests are routed, checked for token and scope, answered; what the platform would refuse is refused in its words.
 Stores narrow down what is seen under ``/in-store/key=...``. Not simulated: acting as an associate, approval rules,
-imports, product search, categories, taxes, discounts, payments, shipping methods; carts
-select embedded prices by currency, country and the customer's one group, not standalone ones, tiers or assignments.
+product search, categories, taxes, discounts, payments, shipping methods; carts select embedded prices by currency,
+country and the customer's one group, not standalone ones, tiers or assignments.
 """
 
 from __future__ import annotations

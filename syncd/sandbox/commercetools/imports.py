@@ -298,8 +298,8 @@ def _body(request: Request) -> Row:
 def _lifetime_ms(policy: Any) -> int:
     if policy is None:
         return CONTAINER_HOURS * HOUR_MS
-    told = policy.get("config", {}).get("timeToLive", "") if policy.get("strategy") == "ttl" else ""
-    match = _SPAN.fullmatch(str(told))
+    config = policy.get("config") if policy.get("strategy") == "ttl" else None
+    match = _SPAN.fullmatch(str(config.get("timeToLive"))) if isinstance(config, dict) else None
     minutes = int(match[1]) * _MINUTES[match[2]] if match else 0
     if not 60 <= minutes <= 30 * 1440:
         raise invalid_input("timeToLive: the lowest value is 1h, the highest 30d.")

@@ -8,7 +8,8 @@ removing a field that is not there is an error to the vendor. :func:`must_look` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from syncd.model.lens import Raw
@@ -81,8 +82,11 @@ def update_actions(
         raise UnwritableError(unknown, "no update action writes it")
     actions: list[UpdateAction] = []
     for path, way in table.ways.items():
-        if path in values and way.differs(values[path], held(current, path)):
-            actions += way.actions(path, values[path], current)
+        if path not in values:
+            continue
+        with _in_form(path):
+            if way.differs(values[path], held(current, path)):
+                actions += way.actions(path, values[path], current)
     actions = table.join(actions) + _custom_actions(values, current, custom_type)
     if len(actions) > MOST_ACTIONS:
         raise UnwritableError("actions", f"{len(actions)} actions, the vendor takes {MOST_ACTIONS} at once")
@@ -100,14 +104,16 @@ def draft(resource: Resource, values: Mapping[str, Raw], custom_type: str) -> di
         if way is None:
             _put(made, path, value)
         else:
-            _put(made, way.draft or path, way.drafted(value))
+            with _in_form(path):
+                _put(made, way.draft or path, way.drafted(value))
     custom = made.get("custom")
     if isinstance(custom, dict) and "type" not in custom:
         custom["type"] = {"typeId": "type", "key": custom_type}
     if resource.contained:
         made["container"] = resource.object.partition("/")[2]
         made.setdefault(VALUE, {})
-    table.complete(made)
+    with _in_form("addresses"):
+        table.complete(made)
     return made
 
 
@@ -125,15 +131,25 @@ def upserted(values: Mapping[str, Raw], held_value: Raw) -> Raw:
 
 
 def differing(values: Mapping[str, Raw], resource: Resource, data: Mapping[str, Any]) -> list[str]:
-    """The paths at which the vendor's resource holds something else."""
+    """The paths at which the vendor's resource holds something else. Raises :class:`UnwritableError`."""
     ways = _table(resource).ways
-    return [
-        path
-        for path, value in values.items()
-        if (
-            ways[path].differs(value, held(data, path)) if path in ways else not same(_nothing(held(data, path)), value)
-        )
-    ]
+    found = []
+    for path, value in values.items():
+        before = held(data, path)
+        with _in_form(path):
+            if ways[path].differs(value, before) if path in ways else not same(_nothing(before), value):
+                found.append(path)
+    return found
+
+
+@contextmanager
+def _in_form(path: str) -> Iterator[None]:
+    """Lists and references come out of records and replies: one in another form than its way can take concerns this
+    record alone."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError) as error:
+        raise UnwritableError(path, f"has not the form that it is written in ({type(error).__name__})") from None
 
 
 def _is_custom(resource: Resource, path: str) -> bool:

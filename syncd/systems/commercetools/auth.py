@@ -71,6 +71,7 @@ class Tokens:
         return token if token is not None and self._clock.monotonic() < token.fresh_until else None
 
     async def _fetch(self, lane: Lane) -> Token:
+        self._failed = None
         try:
             token = await self._ask(lane)
         except VendorError as error:

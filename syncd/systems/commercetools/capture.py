@@ -93,7 +93,7 @@ async def poll(client: Client, mapping: ObjectMapping, text: str | None, lane: L
     if following.walking:
         return Page(found, replace(following, ended=cursor.ended).encode(), more=True)
     gone, mark, more = await ended(client, mapping, cursor.ended or Mark(cursor.floor or cursor.at), lane)
-    return Page([*found, *gone], replace(following, ended=mark if mark.looked else None).encode(), more=more)
+    return Page([*found, *gone], replace(following, ended=mark).encode(), more=more)
 
 
 async def scan(client: Client, mapping: ObjectMapping, text: str | None, lane: Lane) -> Page:

@@ -88,16 +88,19 @@ async def probe(client: Client, lane: Lane) -> str:
     return ""
 
 
-async def ended(client: Client, mapping: ObjectMapping, mark: Mark, lane: Lane) -> tuple[list[Snapshot], Mark, bool]:
-    """The next deletions, the mark behind them, and whether there may be more. Nothing where they are not told, and
-    nothing in passing trouble: the mark stays, and the next round asks from there."""
+async def ended(
+    client: Client, mapping: ObjectMapping, mark: Mark, lane: Lane
+) -> tuple[list[Snapshot], Mark | None, bool]:
+    """The next deletions, the mark behind them (``None`` where no message tells them), and whether there may be more.
+    Nothing in passing trouble: the mark stays, and the next round asks from there."""
     if mapping.object not in TOLD:
-        return [], mark, False
+        return [], None, False
     now, resource = client.now_ms(), resource_of(mapping)
     try:
         if not await _open(client, lane):
             return [], mark, False
         rows = await query(client, "messages", _asked(resource, mapping, mark, client.settings.page_limit), lane)
+        found, onward = _walked(resource, rows, mark, now)
     except VendorError as error:
         failure = error.failure
         if failure.remedy is Remedy.STOP:
@@ -106,19 +109,21 @@ async def ended(client: Client, mapping: ObjectMapping, mark: Mark, lane: Lane) 
         return [], mark, False
     if mark.looked and now - mark.looked > SHORTEST_MEMORY_MS:
         log.warning("deletions_may_be_missed", mapping=mapping.name, asleep_hours=(now - mark.looked) // 3_600_000)
-    return _walked(resource, rows, mark, now)
+    return found, onward, rows.full
 
 
-def _walked(resource: Resource, rows: Rows, mark: Mark, now: int) -> tuple[list[Snapshot], Mark, bool]:
-    """Pure."""
+def _walked(resource: Resource, rows: Rows, mark: Mark, now: int) -> tuple[list[Snapshot], Mark]:
+    """What a page of messages tells, and the mark behind it. Pure."""
     if not rows.rows:
-        return [], Mark(mark.at, "", now), False
+        return [], Mark(mark.at, "", now)
     last = rows.rows[-1]
     at, identity = (last.get("createdAt"), last.get("id")) if isinstance(last, Mapping) else (None, None)
-    if not isinstance(at, str) or not isinstance(identity, str) or (mark.id and (at, identity) <= (mark.at, mark.id)):
+    if not isinstance(at, str) or not isinstance(identity, str):
+        raise bad_response("a message has no createdAt or no id")
+    if mark.id and (_ms(at), identity) <= (_ms(mark.at), mark.id):
         raise bad_response("a page of messages does not go on where the last one ended")
     found = [one for row in rows.rows if (one := _snapshot(resource, row)) is not None]
-    return found, Mark(at, identity if rows.full else "", now), rows.full
+    return found, Mark(at, identity if rows.full else "", now)
 
 
 async def _open(client: Client, lane: Lane) -> bool:

@@ -246,9 +246,10 @@ class Importer:
             rows = told.get("results")
             if not isinstance(rows, list):
                 raise bad_response("a page of operations has no results")
+            met = len(found)
             found |= {str(one.get("resourceKey")): one for one in rows if isinstance(one, Mapping)}
             offset += len(rows)
-            if len(rows) < OPERATIONS:
+            if len(rows) < OPERATIONS or len(found) == met:
                 return found
 
     async def _look(self, path: str, params: Sequence[tuple[str, str]], lane: Lane) -> Mapping[str, Any]:
@@ -308,7 +309,8 @@ def _ended_badly(operation: Mapping[str, Any]) -> Failure | None:
             return Failure(Remedy.RETRY, "import-rejected", told, single=True)
         case "unresolved" | "waitForMasterVariant":
             listed = operation.get("unresolvedReferences")
-            named = [f"{one.get('typeId')} {one.get('key')}" for one in listed or () if isinstance(one, Mapping)]
+            rows = listed if isinstance(listed, list) else []
+            named = [f"{one.get('typeId')} {one.get('key')}" for one in rows if isinstance(one, Mapping)]
             what = ", ".join(named) or "something"
             return Failure(Remedy.RETRY, "reference-unresolved", f"it refers to what is not there: {what}", single=True)
     return Failure(Remedy.LOOK, "import-late", "the import has not ended in its time", single=True)

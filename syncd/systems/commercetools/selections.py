@@ -16,7 +16,7 @@ import orjson
 
 from syncd.model.lens import FirstOf, Lens, LineItems
 from syncd.model.mapping import ObjectMapping
-from syncd.systems.commercetools.resources import expansions
+from syncd.systems.commercetools.resources import bad_response, expansions
 
 _ADDRESS: Final = (
     "id key country title salutation firstName lastName streetName streetNumber additionalStreetInfo postalCode city "
@@ -184,8 +184,12 @@ class Selection:
         )
 
     def row(self, answered: Any) -> Any:
-        """A row of the answer as the HTTP API writes it; what is no row is handed back as it is, to be refused."""
-        return _restored(answered, self.wanted) if isinstance(answered, Mapping) else answered
+        """A row of the answer as the HTTP API writes it; what is no row is handed back as it is, to be refused. Raises
+        :class:`VendorError` (``bad-response``) for one in another form than was asked for."""
+        try:
+            return _restored(answered, self.wanted) if isinstance(answered, Mapping) else answered
+        except (LookupError, TypeError):
+            raise bad_response("a row of GraphQL has not the form that was asked for") from None
 
 
 def selection(mapping: ObjectMapping) -> Selection:

@@ -104,7 +104,9 @@ def _types(listed: Any) -> dict[str, tuple[str, ...]]:
     """Resource types, each with the message types that it is narrowed to."""
     rows = listed if isinstance(listed, list) else []
     return {
-        str(one.get("resourceTypeId")): tuple(sorted(map(str, one.get("types") or ())))
+        str(one.get("resourceTypeId")): tuple(
+            sorted(map(str, told if isinstance(told := one.get("types"), list) else ()))
+        )
         for one in rows
         if isinstance(one, Mapping)
     }

@@ -67,6 +67,7 @@ async def test_texts_in_many_languages_and_products_are_answered(shop: Shop) -> 
         ),
         ("{ customers(limit: 501) { count } }", "InvalidInput"),
         ('{ customers(where: "nope = 1") { count } }', "InvalidInput"),
+        ("{ customers(limit: -1) { count } }", "InvalidInput"),
         ("{ customer { id } }", "InvalidInput"),
     ],
 )
@@ -93,3 +94,11 @@ async def test_standard_clients_can_look_the_schema_up(shop: Shop) -> None:
 
     schema = build_client_schema((await ask(shop, get_introspection_query()))["data"])
     assert not validate(schema, parsed('{ orders(where: "x") { results { orderNumber cart { id } } } }'))
+
+
+async def test_a_limit_of_null_is_the_usual_one_and_one_that_is_no_number_is_refused(shop: Shop) -> None:
+    assert (await ask(shop, "{ customers(limit: null) { count } }"))["data"] == {"customers": {"count": 0}}
+    told = await shop.post(
+        "/graphql", {"query": "query($l: Int) { customers(limit: $l) { count } }", "variables": {"l": "x"}}
+    )
+    assert "errors" in told

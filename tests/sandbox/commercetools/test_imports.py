@@ -94,8 +94,9 @@ async def test_what_a_request_refuses(box: Shop) -> None:
     assert (await door(box, "POST", "import-containers", {"key": "box"})).json()["errors"][0][
         "code"
     ] == "DuplicateField"
-    policy = {"strategy": "ttl", "config": {"timeToLive": "31d"}}
-    assert (await door(box, "POST", "import-containers", {"key": "old", "retentionPolicy": policy})).status_code == 400
+    for config in ({"timeToLive": "31d"}, 3):
+        policy = {"key": "old", "retentionPolicy": {"strategy": "ttl", "config": config}}
+        assert (await door(box, "POST", "import-containers", policy)).status_code == 400
     assert (await door(box, "POST", "customer-groups/import-containers/box", {})).status_code == 404
     token = (await box.token("syncd", "syncd-secret")).json()["access_token"]
     box.http.headers["Authorization"] = f"Bearer {token}"

@@ -192,3 +192,27 @@ def test_the_writable_paths() -> None:
     fixed = ["nothing", "custom.type", "custom.fields.a.b", "isEmailVerified"]
     assert not any(is_writable(CUSTOMERS, path) for path in fixed)
     assert is_writable(CUSTOMERS, "isEmailVerified", creating=True)
+
+
+@pytest.mark.parametrize(
+    ("object_", "path", "value"),
+    [
+        ("customers", "addresses", ["Main Street"]),
+        ("customers", "customerGroupAssignments", ["gold"]),
+        ("business-units", "associates", ["ada"]),
+        ("standalone-prices", "tiers", [{"minimumQuantity": 2}]),
+        ("products", "masterData.current.masterVariant.prices", [{"value": 5}]),
+    ],
+)
+def test_a_list_in_another_form_than_it_is_written_in_concerns_its_record_alone(
+    object_: str, path: str, value: Any
+) -> None:
+    resource, held = RESOURCES[object_], {"id": "x", "version": 1, "tiers": [{"minimumQuantity": 2, "value": EUR}]}
+    with pytest.raises(UnwritableError) as caught:
+        update_actions(resource, {path: value}, held, "t")
+    assert caught.value.path == path
+
+
+def test_an_address_that_is_none_is_refused_in_a_draft() -> None:
+    with pytest.raises(UnwritableError, match="addresses"):
+        draft({"email": "ada@x.org", "addresses": ["Main Street"]}, "t")

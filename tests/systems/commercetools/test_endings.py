@@ -13,8 +13,10 @@ from syncd.model.change import ChangeKind, Channel, Lane
 from syncd.runtime.clock import ManualClock, World
 from syncd.runtime.secret import Secret
 from syncd.sandbox.commercetools import ApiClient, CommercetoolsSandbox, customers
+from syncd.sandbox.commercetools.errors import ApiError
 from syncd.sandbox.commercetools.project import Actor, Settings
 from syncd.sandbox.commercetools.resource import create, delete
+from syncd.sandbox.http import reply_json
 from syncd.sandbox.server import Sandbox
 from syncd.systems.commercetools.system import CommercetoolsSystem
 
@@ -156,4 +158,44 @@ async def test_of_what_has_no_message_nothing_is_asked(shop: Shop) -> None:
     assert shop.account.requests == before + 1
     for silent in ("carts", "customer-groups", "custom-objects/x", "types"):
         assert ChangeKind.DELETED not in system.abilities(silent).tells[Channel.POLL]
+    await system.close()
+
+
+async def test_what_was_deleted_while_messages_could_not_be_had_from_the_start_is_told_once_they_can(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = await shop.connected("whole")
+
+    def down(*_: Any) -> Any:
+        raise ApiError(503, "OverCapacity", "The service is having trouble handling the load.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.account, "_messages", down)
+        (row,) = shop.made(1)
+        _, cursor = await polled(system, None)
+        shop.gone(row)
+        for _ in range(2):
+            await shop.clock.advance(600)
+            shop.made(1)
+            found, cursor = await polled(system, cursor)
+            assert not any(one.deleted for one in found)
+    found, cursor = await polled(system, cursor)
+    assert [one.external_id for one in found if one.deleted] == [row["id"]]
+    await system.close()
+
+
+async def test_a_message_in_another_form_than_promised_stops_no_poll(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = await shop.connected("whole")
+    _, cursor = await polled(system, None)
+    await shop.clock.advance(30)
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.account, "_messages", lambda *_: reply_json({"results": [{"id": "m", "createdAt": 5}]}))
+        rows = shop.made(2)
+        found, cursor = await polled(system, cursor)
+        assert [one.external_id for one in found] == [one["id"] for one in rows]
+    ended = shop.gone(rows[0])
+    found, cursor = await polled(system, cursor)
+    assert [one.external_id for one in found if one.deleted] == [ended]
     await system.close()

@@ -24,7 +24,7 @@ from syncd.sandbox.commercetools import ApiClient, CommercetoolsSandbox, seed
 from syncd.sandbox.commercetools.project import Settings
 from syncd.sandbox.server import Sandbox
 from syncd.systems.commercetools.query import spelled_out
-from syncd.systems.commercetools.selections import ROOTS, TABLE
+from syncd.systems.commercetools.selections import ROOTS, TABLE, selection
 from syncd.systems.commercetools.system import CommercetoolsSystem
 from syncd.systems.contract import VendorError
 
@@ -372,3 +372,13 @@ def test_literals_that_look_like_placeholders_are_left_alone() -> None:
         spelled_out('key in (":id", "a\\":id") and id > :id', {"id": 'x"'})
         == 'key in (":id", "a\\":id") and id > "x\\""'
     )
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"custom": {"customFieldsRaw": [{}]}}, {"custom": {"customFieldsRaw": 5}}, {"custom": {"customFieldsRaw": ["x"]}}],
+)
+def test_a_row_in_another_form_than_was_asked_for_is_a_bad_response(row: Any) -> None:
+    with pytest.raises(VendorError) as caught:
+        selection(CUSTOMERS).row(row)
+    assert caught.value.failure.code == "bad-response"
