@@ -54,9 +54,10 @@ $(STAMP): $(LOCKED) pyproject.toml
 demo: $(STAMP) ## a simulated shop and CRM, the daemon between them, and the console on it
 	@$(BIN)/syncd demo $(ARGS)
 
-# Files, not single tests, are spread over the cores: what a module sets up is set up once.
+# Files, not single tests, are spread over the workers: what a module sets up is set up once. One worker more than
+# there are cores, since many tests wait for other processes.
 test: $(STAMP) ## the test suite; ARGS narrow it: make test ARGS="tests/model -x"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 lint: $(STAMP) ## style, format, types, import arrows, and what no file may name
 	@failed=0; \

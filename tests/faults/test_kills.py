@@ -58,14 +58,14 @@ def judge(town: Town, expected: dict[str, dict[str, str]]) -> list[str]:
 
 
 async def test_kills_at_random_moments_lose_nothing_and_double_nothing(town: Town) -> None:
-    """Some 500 changes flow while the process is killed ten times."""
+    """Some 300 changes flow while the process is killed six times."""
     dice = random.Random(23)
     town.sandbox.set_faults("hubspot.latency=0.02,hubspot.fail_after=0.03,hubspot.drop_after=0.02")
     expected: dict[str, dict[str, str]] = {}
     carts: dict[str, Any] = {}
 
     async def trade() -> None:
-        for number in range(130):
+        for number in range(80):
             name = f"k{number}"
             made = await town.customer(name, tell=dice.random() < 0.7)
             for round_ in range(2):
@@ -78,7 +78,7 @@ async def test_kills_at_random_moments_lose_nothing_and_double_nothing(town: Tow
                 carts[f"{name}@example.com"] = await town.cart(made, "MUG-1", tell=dice.random() < 0.7)
 
     trading = asyncio.create_task(trade())
-    for _ in range(10):
+    for _ in range(6):
         await asyncio.sleep(dice.uniform(0.05, 0.6))
         await town.syncd.kill()
         await town.syncd.start()
@@ -99,8 +99,8 @@ async def test_kills_at_random_moments_lose_nothing_and_double_nothing(town: Tow
         deal = town.deal(email)
         assert deal is not None, email
         assert len(deal["associations"].get("line_items", ())) == len(cart["lineItems"]), email
-    assert town.syncd.runs == 11
-    assert town.outbox.acknowledged > 250
+    assert town.syncd.runs == 7
+    assert town.outbox.acknowledged > 150
     assert town.outbox.refused == []
 
 
