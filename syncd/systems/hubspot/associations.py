@@ -12,7 +12,7 @@ from syncd.model.failure import Failure, Remedy
 from syncd.systems.contract import VendorError
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.errors import SPLITTABLE, failure_of_item, incomplete, no_verdict, read_error
-from syncd.systems.hubspot.objects import listed
+from syncd.systems.hubspot.objects import listed, next_of
 from syncd.systems.hubspot.settings import ASSOCIATION_BATCH, Paths
 
 Pair = tuple[str, str]
@@ -86,13 +86,14 @@ async def tied(
             if failure.remedy is not Remedy.GONE:
                 raise VendorError(failure)  # Anything but "there is none" leaves the question open.
         for result in listed(reply.data):
-            source = str((result.get("from") or {}).get("id"))
+            end = result.get("from")
+            source = str(end.get("id")) if isinstance(end, Mapping) else ""
             found.setdefault(source, {}).update(
                 (str(one.get("toObjectId")), frozenset(_labels(one))) for one in listed(result, "to")
             )
-            after = ((result.get("paging") or {}).get("next") or {}).get("after")
+            after = next_of(result)
             if after:
-                waiting.append({"id": source, "after": str(after)})
+                waiting.append({"id": source, "after": after})
     return found
 
 

@@ -20,7 +20,7 @@ from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.runtime.clock import World
 from syncd.systems.contract import Page, VendorError
-from syncd.systems.hubspot.objects import listed, modified_property, properties_of
+from syncd.systems.hubspot.objects import listed, modified_property, next_of, properties_of
 from syncd.systems.hubspot.pipelines import Pipelines
 from syncd.systems.hubspot.read import milliseconds, shooter
 from syncd.systems.hubspot.relations import Relations
@@ -78,16 +78,17 @@ def question(stamp: str, paths: Sequence[str], cursor: Cursor, overlap_ms: int) 
 
 
 def step(
-    cursor: Cursor, stamps: Sequence[int], ids: Sequence[int], overlap_ms: int, now_ms: int
+    cursor: Cursor, stamps: Sequence[int], ids: Sequence[int], overlap_ms: int, now_ms: int, *, cut: bool = False
 ) -> tuple[Cursor, bool]:
     """The cursor after a page with the given stamps and object ids, and whether to go on at once. Pure.
 
+    ``cut``: the vendor says that more stands behind the page, which may be shorter than was asked for.
     Each step moves on in ``(since, past_id)``, so a sweep ends. ``now_ms`` is the vendor's time.
     """
     since = cursor.high - overlap_ms if cursor.since is None else cursor.since
     horizon = now_ms if cursor.since is None else cursor.horizon
     top = max(cursor.top, *stamps) if stamps else cursor.top
-    full = len(ids) >= SEARCH_PAGE
+    full = len(ids) >= SEARCH_PAGE or (cut and bool(ids))
     if cursor.past_id is not None:
         if full:
             return Cursor(cursor.high, since, max(ids), top, horizon), True
@@ -119,9 +120,13 @@ class Capture:
         if not isinstance(data, Mapping) or not isinstance(data.get("results"), list):
             raise VendorError(Failure(Remedy.RETRY, "unreadable-reply", "the search answered without results", 200))
         shot = shooter(mapping, aliases)
-        shots = [shot(one) for one in listed(data) if one.get("id") is not None]
+        shots = [shot(one) for one in listed(data) if str(one.get("id")).isdecimal()]
+        if len(shots) < len(data["results"]) or (next_of(data) and not shots):
+            # Going on behind a page of which something cannot be read would pass over it.
+            raise VendorError(Failure(Remedy.RETRY, "unreadable-reply", "the search answered with no objects", 200))
         stamps = [milliseconds(shot.data.get(stamp)) or shot.modified_at for shot in shots]
-        onward, more = step(place, stamps, [int(shot.external_id) for shot in shots], overlap, self._now_ms())
+        ids = [int(shot.external_id) for shot in shots]
+        onward, more = step(place, stamps, ids, overlap, self._now_ms(), cut=bool(next_of(data)))
         if more and onward == place:
             raise VendorError(Failure(Remedy.RETRY, "no-progress", "the search repeats itself", 200))
         filled = await self._relations.filled(mapping, {shot.external_id: shot for shot in shots}, lane)

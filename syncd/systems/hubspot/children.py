@@ -22,6 +22,7 @@ from syncd.systems.hubspot.batch import Done, Input, waves, write_objects
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.deletions import archive
 from syncd.systems.hubspot.errors import no_verdict
+from syncd.systems.hubspot.objects import value_of
 from syncd.systems.hubspot.read import chunks, read_batch
 from syncd.systems.hubspot.settings import BATCH, Paths
 from syncd.systems.hubspot.values import wire
@@ -148,9 +149,7 @@ async def _keys(
     keys: dict[str, str] = {}
     for part in chunks(ids, BATCH):
         results, _ = await read_batch(client, paths.objects(object_, "batch/read"), part, [key_path], lane)
-        for one in results:
-            properties = one.get("properties")
-            keys[str(one.get("id"))] = str((properties if isinstance(properties, Mapping) else {}).get(key_path) or "")
+        keys.update((str(one["id"]), value_of(one, key_path)) for one in results)
     return keys
 
 

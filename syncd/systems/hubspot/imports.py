@@ -33,8 +33,8 @@ from syncd.systems.hubspot.imports_plan import (
     sheet,
 )
 from syncd.systems.hubspot.journal_subscriptions import type_id_of
-from syncd.systems.hubspot.objects import listed, modified_property
-from syncd.systems.hubspot.read import Reader, milliseconds, next_of
+from syncd.systems.hubspot.objects import listed, modified_property, next_of, value_of
+from syncd.systems.hubspot.read import Reader, milliseconds
 from syncd.systems.hubspot.sdk import SEARCH, Sdk
 from syncd.systems.hubspot.settings import SEARCH_PAGE, Paths
 from syncd.systems.hubspot.vitals import Vitals
@@ -145,7 +145,6 @@ class Imports:
     def _left(self, job: Job, failure: Failure) -> Failure:
         log.warning(
             "hubspot.import_left", connection=self._connection, object=job.object, code=failure.code,
-            message=failure.message[:300],
         )  # fmt: skip
         return failure
 
@@ -241,9 +240,7 @@ class Imports:
             )
             results = [one for one in listed(data) if str(one.get("id")).isdigit()]
             for one in results:
-                properties = one.get("properties")
-                told = properties.get(mapping.key_path) if isinstance(properties, Mapping) else None
-                key = wanted.get(str(told or "").casefold())
+                key = wanted.get(value_of(one, mapping.key_path).casefold())
                 if key is not None:
                     found[key] = str(one["id"])
             if len(results) < SEARCH_PAGE:

@@ -28,8 +28,7 @@ def object_of(event: Mapping[str, Any]) -> str:
 
 def occurred_at(event: Mapping[str, Any]) -> int:
     """Milliseconds; 0 when the event does not say."""
-    told = event.get("occurredAt")
-    return told if isinstance(told, int) and not isinstance(told, bool) and told > 0 else milliseconds(told)
+    return milliseconds(event.get("occurredAt"))
 
 
 def change_of(event: Mapping[str, Any], connection: str, offset: str, place: int, received_at: int) -> Change | None:

@@ -24,7 +24,7 @@ from syncd.systems.hubspot.auth import Auth
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.errors import incomplete, parse
 from syncd.systems.hubspot.journal_events import object_of
-from syncd.systems.hubspot.objects import listed
+from syncd.systems.hubspot.objects import listed, of_account
 from syncd.systems.hubspot.read import milliseconds
 from syncd.systems.hubspot.settings import AppGrant, Paths, Settings
 from syncd.systems.hubspot.vitals import Vitals
@@ -242,8 +242,7 @@ class Pages:
             raise VendorError(incomplete(status, body[:200], writes=False))
         by_object: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}
         for place, event in enumerate(data["journalEvents"]):
-            mine = isinstance(event, Mapping) and (not self.portal or event.get("portalId") in (None, self.portal))
-            if mine:
+            if isinstance(event, Mapping) and (not self.portal or of_account(event, self.portal)):
                 by_object.setdefault(object_of(event), []).append((place, event))
         events = {name: tuple(told) for name, told in by_object.items()}
         return Entry(address.offset, milliseconds(data.get("publishedAt")), events, len(data["journalEvents"]))

@@ -11,7 +11,7 @@ from syncd.model.change import Lane
 from syncd.model.mapping import ASSOCIATIONS, ObjectMapping
 from syncd.systems.hubspot.channels import ERASABLE
 from syncd.systems.hubspot.client import Client
-from syncd.systems.hubspot.objects import TYPE_IDS, listed, modified_property
+from syncd.systems.hubspot.objects import TYPE_IDS, listed, modified_property, of_account
 from syncd.systems.hubspot.settings import Paths
 
 ACTIONS: Final = ("CREATE", "UPDATE", "DELETE", "MERGE", "RESTORE")
@@ -83,7 +83,7 @@ def wanted_of(mapping: ObjectMapping) -> list[Asked]:
 def standing_of(told: Mapping[str, Any], portal: int) -> Asked | None:
     """A subscription as the vendor shows it; ``None`` for one of another account, or of a type that is not ours."""
     type_, id_ = str(told.get("subscriptionType")), told.get("id")
-    if told.get("portalId") not in (None, portal) or type_ not in OURS or not isinstance(id_, int | str):
+    if not of_account(told, portal) or type_ not in OURS or not isinstance(id_, int | str):
         return None
     if told.get("deletedAt") or not str(id_).isdigit() or told.get("objectIds"):
         return None  # Gone, or about single objects: not one that serves us.

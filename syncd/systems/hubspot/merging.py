@@ -14,6 +14,7 @@ from syncd.model.mapping import ObjectMapping
 from syncd.systems.contract import VendorError, Verdict
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.errors import incomplete
+from syncd.systems.hubspot.objects import value_of
 from syncd.systems.hubspot.sdk import SINGLE, Sdk
 from syncd.systems.hubspot.settings import Paths
 
@@ -96,9 +97,7 @@ class Merger:
 def _standing(data: Any) -> Standing | None:
     if not isinstance(data, Mapping) or data.get("id") is None:
         return None
-    properties = data.get("properties")
-    told = properties.get(ABSORBED) if isinstance(properties, Mapping) else None
-    return Standing(str(data["id"]), frozenset(filter(None, str(told or "").split(";"))))
+    return Standing(str(data["id"]), frozenset(filter(None, value_of(data, ABSORBED).split(";"))))
 
 
 def _failed(absorbed: str, stands: str, failure: Failure) -> Verdict:

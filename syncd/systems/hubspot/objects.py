@@ -69,6 +69,25 @@ def properties_of(mapping: ObjectMapping) -> list[str]:
     return [path for path in mapping.paths() if not path.startswith(ASSOCIATIONS)]
 
 
+def of_account(told: Mapping[str, Any], portal: int) -> bool:
+    """Whether it speaks of this account, or does not say."""
+    return told.get("portalId") in (None, portal, str(portal))
+
+
+def value_of(told: Mapping[str, Any], name: str) -> str:
+    """A property's value in an object of a reply; empty where there is none."""
+    properties = told.get("properties")
+    value = properties.get(name) if isinstance(properties, Mapping) else None
+    return "" if value is None else str(value)
+
+
+def next_of(data: Any) -> str:
+    """Where the next page begins; empty on the last one."""
+    for name in ("paging", "next", "after"):
+        data = data.get(name) if isinstance(data, Mapping) else None
+    return str(data) if data else ""
+
+
 def listed(data: Any, name: str = "results") -> list[Mapping[str, Any]]:
     """The objects of a list in a reply; none where there is no such list."""
     found = data.get(name) if isinstance(data, Mapping) else None

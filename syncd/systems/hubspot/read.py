@@ -17,7 +17,7 @@ from syncd.systems.contract import Page, ReadResult, Snapshot, VendorError
 from syncd.systems.hubspot.client import Client, Reply
 from syncd.systems.hubspot.errors import failure_of_item, incomplete, parse, read_error
 from syncd.systems.hubspot.graphql import GraphQL
-from syncd.systems.hubspot.objects import listed, modified_property, properties_of
+from syncd.systems.hubspot.objects import listed, modified_property, next_of, properties_of, value_of
 from syncd.systems.hubspot.pipelines import PLAIN, Aliases, Pipelines
 from syncd.systems.hubspot.relations import Relations, laid, relations_of
 from syncd.systems.hubspot.sdk import SINGLE, Sdk
@@ -26,20 +26,25 @@ from syncd.systems.hubspot.settings import BATCH, LIST_PAGE, Paths
 MERGED: Final = "hs_merged_object_ids"
 """Property of a survivor: the ids of what was merged into it."""
 
+LATEST_MS: Final = 10**14
+"""What lies beyond is no instant."""
+
 PROBES: Final = 20
 """Ids reported missing that are looked at one by one per read, in case they were merged away rather than deleted."""
 
 
-def milliseconds(text: Any) -> int:
-    """An ISO 8601 instant, or milliseconds as text, as milliseconds; 0 for anything else."""
-    return _milliseconds(text) if isinstance(text, str) and text else 0
+def milliseconds(told: Any) -> int:
+    """An ISO 8601 instant, or milliseconds as a number or as text, as milliseconds; 0 for anything else."""
+    if isinstance(told, int) and not isinstance(told, bool):
+        return told if 0 < told < LATEST_MS else 0
+    return _milliseconds(told) if isinstance(told, str) and told else 0
 
 
 @lru_cache(maxsize=1024)
 def _milliseconds(text: str) -> int:
     # Objects of one batch mostly carry the same stamp.
     if text.isdecimal():
-        return int(text)
+        return milliseconds(int(text)) if len(text) < 20 else 0
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -182,7 +187,7 @@ class Reader:
         found: dict[str, Snapshot] = {}
         for part in chunks(wanted, BATCH):
             results, _ = await self._batch(mapping, part, mapping.key_path, lane)
-            by_key = {str(one.get("properties", {}).get(mapping.key_path) or "").casefold(): one for one in results}
+            by_key = {value_of(one, mapping.key_path).casefold(): one for one in results}
             for key in part:
                 if (one := by_key.get(key.casefold())) is not None:
                     found[key] = shot(one)
@@ -230,11 +235,10 @@ class Reader:
             reply = await self._client.post(self._paths.objects(mapping.object, "batch/read"), body, lane)
             stamps = {one.external_id: one.modified_at for one in part}
             for one in results_of(reply):
-                into, properties = str(one["id"]), one.get("properties")
-                told = properties.get(MERGED) if isinstance(properties, Mapping) else None
+                into = str(one["id"])
                 found += [
                     Snapshot(mapping.object, gone, {}, modified_at=stamps.get(into, 0), merged_into=into)
-                    for gone in str(told or "").split(";")
+                    for gone in value_of(one, MERGED).split(";")
                     if gone.isdigit() and gone != into
                 ]
         return found
@@ -264,13 +268,6 @@ class Reader:
             if isinstance(data, Mapping) and data.get("id") is not None:
                 found[one] = shot(data)
         return found
-
-
-def next_of(data: Any) -> str:
-    """Where the next page begins; empty on the last one."""
-    paging = data.get("paging") if isinstance(data, Mapping) else None
-    after = ((paging or {}).get("next") or {}).get("after")
-    return str(after) if after else ""
 
 
 def _scan_place(cursor: str | None) -> str | None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from syncd.systems.hubspot.errors import failure_of_reply, incomplete, observed,
 from syncd.systems.hubspot.settings import OAuthGrant, Paths, Settings
 from syncd.systems.hubspot.vitals import Vitals
 from syncd.systems.mishaps import exception_kind, failure_of_exception, out_of_budget
+from syncd.systems.wire import LARGEST_REPLY
 
 SEARCH: Final = "crm.objects.search_api.do_search"
 SINGLE: Final = "crm.objects.basic_api.get_by_id"
@@ -102,7 +104,8 @@ class Sdk:
                 lambda: client.call_api(
                     path, "GET", {}, {}, {"Accept": "application/json"}, body=None, post_params=[], files={},
                     response_types_map={}, auth_settings=["oauth2"], **self._manners(),
-                )
+                ),
+                self._settings.bounds.total_seconds,
             )  # fmt: skip
 
         return await self._authorised(run, lane, "api", writes=False)
@@ -177,7 +180,8 @@ class Sdk:
     def _typed(self, name: str, token: Secret | None, args: tuple[Any, ...], more: Mapping[str, Any]) -> Raw:
         where, _, method = name.rpartition(".")
         api = self._kept(where, token)
-        return _shoot(lambda: getattr(api, method)(*args, **more, **self._manners()))
+        seconds = self._settings.bounds.total_seconds
+        return _shoot(lambda: getattr(api, method)(*args, **more, **self._manners()), seconds)
 
     def _manners(self) -> dict[str, Any]:
         settings = self._settings
@@ -227,11 +231,11 @@ def _call(paths: Paths, send: Callable[..., Any], path: str, *args: Any, **more:
     return send(paths.dated(path), *args, **more)
 
 
-def _shoot(send: Callable[[], Any]) -> Raw:
+def _shoot(send: Callable[[], Any], seconds: float) -> Raw:
     """Send, and take the reply raw. Raises only what is no client's exception."""
     try:
         response = send()
-        return Raw(response.status, _lower(response.headers), response.data or b"")
+        return Raw(response.status, _lower(response.headers), _drained(response, seconds))
     except Exception as error:
         told = _told_by(error)
         if told is not None:
@@ -239,6 +243,20 @@ def _shoot(send: Callable[[], Any]) -> Raw:
         if exception_kind(error):
             return Raw(0, {}, b"", error)
         raise
+
+
+def _drained(response: Any, seconds: float) -> bytes:
+    """The whole body, in bounded time and of bounded size: the client bounds only the silence between two bytes."""
+    ends, size, pieces = time.monotonic() + seconds, 0, []
+    try:
+        while piece := response.read1(65_536, decode_content=True):
+            pieces.append(piece)
+            size += len(piece)
+            if size > LARGEST_REPLY or time.monotonic() > ends:
+                raise TimeoutError
+    finally:
+        response.close()  # A connection that was read to the end is back in its pool, and stays open.
+    return b"".join(pieces)
 
 
 def _told_by(error: BaseException) -> Raw | None:

@@ -20,7 +20,7 @@ from syncd.model.change import Change, ChangeKind, Channel
 from syncd.runtime.clock import World
 from syncd.runtime.secret import Secret
 from syncd.systems.contract import CannotJudgeError, RefusedError, WebhookRequest
-from syncd.systems.hubspot.objects import SINGULAR, TYPE_IDS
+from syncd.systems.hubspot.objects import SINGULAR, TYPE_IDS, of_account
 from syncd.systems.hubspot.settings import Settings
 from syncd.systems.hubspot.vitals import Vitals
 
@@ -106,7 +106,7 @@ class HubSpotWebhooks:
     def _change(self, event: Any, request: WebhookRequest) -> Change:
         if not isinstance(event, Mapping):
             return self._opaque(event, "the event is not an object", request)
-        if self._portal_id and event.get("portalId") not in (None, self._portal_id):
+        if self._portal_id and not of_account(event, self._portal_id):
             return self._opaque(event, "the event is of another account", request)
         object_, verb = _subject(event)
         payload: dict[str, Any]

@@ -46,6 +46,22 @@ async def test_a_token_is_bought_once_for_all_who_wait_and_renewed_before_it_end
     assert len(bought) == 2
 
 
+async def test_a_token_of_a_short_life_is_used_for_half_of_it():
+    clock = ManualClock(NOW)
+    bought = []
+
+    async def sign_in(grant, lane):
+        bought.append(grant)
+        return {"access_token": f"token-{len(bought)}", "expires_in": 60}
+
+    auth = oauth(clock, sign_in)
+    for _ in range(3):
+        await auth.token(Lane.LIVE)
+    assert len(bought) == 1
+    await clock.advance(31)
+    assert (await auth.token(Lane.LIVE)).reveal() == "token-2"
+
+
 async def test_a_401_renews_once_and_a_fresh_token_that_is_refused_stays_refused():
     clock = ManualClock(NOW)
     bought, sign_in = counting()

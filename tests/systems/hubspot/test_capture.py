@@ -10,6 +10,7 @@ from syncd.model.change import Lane
 from syncd.model.failure import Remedy
 from syncd.systems.contract import VendorError
 from syncd.systems.hubspot.capture import Cursor, parse_cursor, question, step
+from syncd.systems.hubspot.read import milliseconds
 from syncd.systems.hubspot.settings import SEARCH_PAGE
 
 from .kit import CONTACTS, NOW, Books, Vendor, obj, reply, served, system
@@ -156,3 +157,28 @@ async def test_a_search_beyond_the_rate_waits_a_second_and_names_the_window():
     assert (caught.value.failure.remedy, caught.value.failure.retry_after_seconds) == (Remedy.WAIT, 1)
     [(_, status, headers)] = books.seen
     assert (status, headers["x-syncd-window"]) == (429, "search")
+
+
+async def test_a_page_that_is_cut_short_does_not_end_the_sweep_and_one_that_cannot_be_read_does_not_pass():
+    rows = [obj(str(n), {"lastmodifieddate": f"2026-11-02T07:59:5{n}.000Z"}) for n in range(6)]
+
+    def answer(asked):
+        since = int(asked.body["filterGroups"][0]["filters"][0]["value"])
+        there = [one for one in rows if milliseconds(one["properties"]["lastmodifieddate"]) >= since]
+        more = {"paging": {"next": {"after": "2"}}} if len(there) > 2 else {}
+        return reply(200, {"total": len(there), "results": there[:2], **more})
+
+    vendor = Vendor(answer)
+    with served(vendor) as url:
+        hubspot = system(vendor, base_url=url)
+        await hubspot.open()
+        seen, page = [], await hubspot.poll(CONTACTS, None, Lane.SCHEDULED)
+        while page.more:
+            seen += page.snapshots
+            page = await hubspot.poll(CONTACTS, page.cursor, Lane.SCHEDULED)
+        assert {one.external_id for one in [*seen, *page.snapshots]} == {str(n) for n in range(6)}
+        for results in ([obj("x")], [obj("1"), {"properties": {}}], [7]):
+            vendor.answer = lambda _, results=results: reply(200, {"results": results})
+            with pytest.raises(VendorError, match="unreadable-reply"):
+                await hubspot.poll(CONTACTS, None, Lane.SCHEDULED)
+        await hubspot.close()

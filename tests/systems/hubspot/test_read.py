@@ -3,11 +3,13 @@
 import pytest
 
 from syncd.model.change import Lane
+from syncd.model.delivery import Action
 from syncd.model.failure import Remedy
-from syncd.systems.contract import VendorError
+from syncd.systems import wire
+from syncd.systems.contract import VendorError, Write
 from syncd.systems.hubspot.read import milliseconds, snapshot
 
-from .kit import CONTACTS, KEY, Books, Vendor, envelope, obj, reply, served, system
+from .kit import CONTACTS, KEY, NOW, Books, Vendor, envelope, obj, reply, served, system
 
 
 async def open_read(vendor, call, books=None, **more):
@@ -144,7 +146,8 @@ async def test_a_scan_goes_on_after_a_restart_and_ends():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("2026-11-01T08:00:00Z", 1_793_520_000_000), ("2026-11-01T08:00:00.5+00:00", 1_793_520_000_500),
-     ("1793520000123", 1_793_520_000_123), ("", 0), (None, 0), ("yesterday", 0), (12, 0), ("2026-11-01T08:00:00", 0)],
+     ("1793520000123", 1_793_520_000_123), ("", 0), (None, 0), ("yesterday", 0), (NOW, NOW), ("2026-11-01T08:00:00", 0),
+     (True, 0), (-1, 0), (10**14, 0), ("9" * 5000, 0), ("9" * 18, 0), ([], 0)],
 )  # fmt: skip
 def test_stamps_are_read_or_zero(text, expected):
     assert milliseconds(text) == expected
@@ -174,3 +177,23 @@ async def test_a_scan_cursor_that_is_none_says_so(cursor):
     with pytest.raises(VendorError) as caught:
         await open_read(Vendor(lambda asked: reply(200, {})), lambda hubspot: hubspot.scan(CONTACTS, cursor, Lane.BULK))
     assert caught.value.failure.code == "bad-cursor"
+
+
+async def test_members_that_are_missing_or_of_another_kind_are_no_exceptions():
+    odd = [{"id": "1", "properties": None}, {"id": "2", "properties": [1]}, {"id": "3"}, obj("4", {KEY: "k"})]
+    vendor = Vendor(lambda asked: reply(200, {**envelope(odd), "paging": {"next": ["x"]}}))
+    found = await open_read(vendor, lambda hubspot: hubspot.find(CONTACTS, ["k", "l"], Lane.LIVE))
+    assert {key: one.external_id for key, one in found.items()} == {"k": "4"}
+    page = await open_read(vendor, lambda hubspot: hubspot.scan(CONTACTS, None, Lane.BULK))
+    assert (len(page.snapshots), page.more) == (4, False)
+
+
+async def test_a_reply_that_swells_is_cut_off_and_a_write_is_looked_up(monkeypatch):
+    monkeypatch.setattr(wire, "LARGEST_REPLY", 1000)
+    vendor = Vendor(lambda asked: reply(200, envelope([obj("1", {"email": "x" * 2000})])))
+    with pytest.raises(VendorError, match="too-large"):
+        await read(vendor, ["1"])
+    [verdict] = await open_read(
+        vendor, lambda hubspot: hubspot.write(CONTACTS, [Write("k", Action.CREATE, {"email": "a@b.c"})], Lane.LIVE)
+    )
+    assert verdict.failure.remedy is Remedy.LOOK

@@ -5,6 +5,8 @@ import logging
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import urllib3
@@ -12,6 +14,7 @@ import urllib3
 from syncd.model.change import Lane
 from syncd.model.failure import Remedy
 from syncd.systems.contract import VendorError
+from syncd.systems.hubspot import sdk as sdk_module
 from syncd.systems.hubspot.auth import Auth
 from syncd.systems.hubspot.sdk import PROPERTIES, SEARCH, SINGLE, Sdk
 from syncd.systems.hubspot.vitals import Vitals
@@ -144,6 +147,43 @@ async def test_a_silent_server_is_given_up_on():
     finally:
         gate.set()
     assert caught.value.failure.code == "no-reply"
+
+
+async def test_a_reply_that_drips_or_swells_is_given_up_on(monkeypatch):
+    big = Vendor(lambda asked: reply(200, obj("1", {"note": "x" * 200_000})))
+    assert (await with_sdk(big, one))["id"] == "1"
+    monkeypatch.setattr(sdk_module, "LARGEST_REPLY", 10)
+    with pytest.raises(VendorError, match="no-reply"):
+        await with_sdk(Vendor(lambda asked: reply(200, obj("1"))), one)
+    with pytest.raises(VendorError, match="no-reply"), dripping() as url:
+        await with_sdk(None, one, url=url, connect_seconds=0.1, read_seconds=0.2)
+
+
+@contextmanager
+def dripping():
+    """A byte every tenth of a second, without end."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                while not done.wait(0.1):
+                    self.wfile.write(b" ")
+
+        def log_message(self, *args):
+            return
+
+    done = threading.Event()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            done.set()
+            server.shutdown()
+            thread.join()
 
 
 async def test_a_tls_error_is_a_failure_though_the_client_hides_it():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from syncd.model.change import ChangeKind, Channel
@@ -236,6 +237,7 @@ kinds = st.sampled_from(
 )
 
 
+@trials(max_examples=40)
 @given(
     st.lists(
         st.builds(
