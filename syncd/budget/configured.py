@@ -15,4 +15,5 @@ def budget_settings(connection: ConnectionSettings) -> BudgetSettings:
         share=written.share,
         windows={name: WindowOverride(limit=limit) for name, limit in written.limits.items()},
         zone=connection.time_zone or None if isinstance(connection, HubspotSettings) else None,
+        without=frozenset({"journal"} if isinstance(connection, HubspotSettings) and not connection.journal else ()),
     )

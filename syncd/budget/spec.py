@@ -97,6 +97,9 @@ class BudgetSettings:
     def patience_of(self, lane: Lane) -> float:
         return self.patience.get(lane, DEFAULT_PATIENCE[lane])
 
+    without: frozenset[str] = frozenset()
+    """Windows that the connection has no use for."""
+
 
 # Short windows come back within seconds and urgency is served first, so a share that lies idle in them would only
 # slow bulk work. A day does not come back: there, and among slots held for the length of a call, reserves pay.
@@ -150,7 +153,7 @@ def specs_for(system: str, settings: BudgetSettings | None = None) -> tuple[Wind
     if unknown:
         known = ", ".join(spec.name for spec in standard)
         raise ValueError(f"{system} has no window named {unknown[0]!r}; it has: {known}")
-    return tuple(_adjusted(spec, chosen) for spec in standard)
+    return tuple(_adjusted(spec, chosen) for spec in standard if spec.name not in chosen.without)
 
 
 def _adjusted(spec: WindowSpec, settings: BudgetSettings) -> WindowSpec:
