@@ -93,12 +93,11 @@ class BudgetSettings:
     patience: Mapping[Lane, float] = field(default_factory=dict)
     zone: str | None = None
     """The vendor account's time zone, for daily windows."""
+    without: frozenset[str] = frozenset()
+    """Windows that the connection has no use for."""
 
     def patience_of(self, lane: Lane) -> float:
         return self.patience.get(lane, DEFAULT_PATIENCE[lane])
-
-    without: frozenset[str] = frozenset()
-    """Windows that the connection has no use for."""
 
 
 # Short windows come back within seconds and urgency is served first, so a share that lies idle in them would only
