@@ -107,7 +107,7 @@ class Importer:
             raise VendorError(Failure(Remedy.ASK, "bad-job", "the job's note cannot be read"))
         never = Failure(Remedy.RETRY, "job-never-started", "syncd ended before the record was sent", single=True)
         try:
-            operations = await self._ended(job.id, 0, lane)
+            operations = await self._ended(job, 0, lane)
         except LostError:
             operations = {key: {"state": "imported"} for key in job.keys}
         except VendorError as error:
@@ -172,7 +172,7 @@ class Importer:
         begun = len(forms) - len(refused)
         doubted = {key: one for key, one in refused.items() if one.remedy is Remedy.LOOK}
         try:
-            operations = await self._ended(job.id, begun, lane) if begun or doubted else {}
+            operations = await self._ended(job, begun, lane) if begun or doubted else {}
         except LostError:
             operations = {key: {"state": "imported"} for key in forms if key not in refused}
         except VendorError as error:
@@ -205,8 +205,8 @@ class Importer:
 
     # -- watching
 
-    async def _ended(self, container: str, expected: int, lane: Lane) -> dict[str, Mapping[str, Any]]:
-        """The operations of a container once none is at work, or patience ends. Raises :class:`VendorError` and
+    async def _ended(self, job: Job, expected: int, lane: Lane) -> dict[str, Mapping[str, Any]]:
+        """The operations of a job once none is at work, or patience ends. Raises :class:`VendorError` and
         :class:`LostError`."""
         clock = self._world.clock
         began, wait, failures, quiet_since = clock.monotonic(), FIRST_WAIT, 0, None
@@ -214,7 +214,7 @@ class Importer:
             await clock.sleep(wait)
             wait = min(wait * 1.5, LONGEST_WAIT)
             try:
-                states = await self._states(container, lane)
+                states = await self._states(job.id, lane)
                 failures = 0
             except VendorError as error:
                 failures += 1
@@ -228,7 +228,7 @@ class Importer:
             # Counts trail the operations a little, so what was not counted on is looked for twice.
             patience = UNRESOLVED_PATIENCE if unresolved else 0.0 if expected else FIRST_WAIT
             if (quiet_since is not None and now - quiet_since >= patience) or now - began > PATIENCE:
-                return await self._operations(container, lane)
+                return await self._operations(job, lane)
 
     async def _states(self, container: str, lane: Lane) -> dict[str, int]:
         told = await self._look(f"import-containers/{container}/import-summaries", (), lane)
@@ -237,17 +237,18 @@ class Importer:
             raise bad_response("a summary has no states")
         return {str(name): count for name, count in states.items() if isinstance(count, int)}
 
-    async def _operations(self, container: str, lane: Lane) -> dict[str, Mapping[str, Any]]:
+    async def _operations(self, job: Job, lane: Lane) -> dict[str, Mapping[str, Any]]:
         found: dict[str, Mapping[str, Any]] = {}
-        offset = 0
+        offset, ours = 0, frozenset(job.keys)
         while True:
             params = (("limit", str(OPERATIONS)), ("offset", str(offset)), ("debug", "true"))
-            told = await self._look(f"import-containers/{container}/import-operations", params, lane)
+            told = await self._look(f"import-containers/{job.id}/import-operations", params, lane)
             rows = told.get("results")
             if not isinstance(rows, list):
                 raise bad_response("a page of operations has no results")
             met = len(found)
-            found |= {str(one.get("resourceKey")): one for one in rows if isinstance(one, Mapping)}
+            named = ((str(one.get("resourceKey")), one) for one in rows if isinstance(one, Mapping))
+            found |= {key: one for key, one in named if key in ours}
             offset += len(rows)
             if len(rows) < OPERATIONS or len(found) == met:
                 return found

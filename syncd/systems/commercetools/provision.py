@@ -72,7 +72,11 @@ def wanted_fields(mappings: Sequence[ObjectMapping]) -> list[Wanted]:
 async def types_for(client: Client, resource: Resource) -> list[Mapping[str, Any]]:
     """Custom types that may stand on the resource."""
     rows = (await query(client, "types", Query(sort=("id asc",)), Lane.OPERATOR)).rows
-    return [one for one in rows if isinstance(one, dict) and resource.custom_resource in one.get("resourceTypeIds", ())]
+    return [one for one in rows if isinstance(one, dict) and _serves(one.get("resourceTypeIds"), resource)]
+
+
+def _serves(listed: Any, resource: Resource) -> bool:
+    return isinstance(listed, list) and resource.custom_resource in listed
 
 
 async def _make_type(client: Client, connection: str, wanted: Wanted, *, apply: bool) -> Finding:

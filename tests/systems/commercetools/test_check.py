@@ -151,7 +151,7 @@ async def test_provision_shows_first_and_makes_the_type_when_told() -> None:
 async def test_provision_adds_fields_to_every_type_that_customers_have() -> None:
     other = {"id": "t-2", "version": 7, "key": "loyalty", "resourceTypeIds": ["customer"], "fieldDefinitions": []}
     order = {"id": "t-3", "version": 1, "key": "gift", "resourceTypeIds": ["order"], "fieldDefinitions": []}
-    vendor = project(types=[TYPE, other, order])
+    vendor = project(types=[TYPE, other, order, {"id": "t-4", "resourceTypeIds": None}])
     (added,) = await provision(vendor, apply=True)
     assert (added.applied, added.subject) == (True, "shop.types.loyalty")
     sent = body(vendor.requests[-1])

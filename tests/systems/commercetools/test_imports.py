@@ -19,6 +19,7 @@ from syncd.model.mapping import encode
 from syncd.runtime.clock import ManualClock, World
 from syncd.runtime.secret import Secret
 from syncd.sandbox.commercetools import ApiClient, CommercetoolsSandbox, seed
+from syncd.sandbox.http import reply_json
 from syncd.sandbox.server import Sandbox
 from syncd.systems.commercetools.import_form import KINDS, choose, imported
 from syncd.systems.commercetools.system import CommercetoolsSystem
@@ -232,6 +233,16 @@ async def test_a_job_that_a_crash_interrupts_is_gone_on_with(shop: Shop) -> None
     assert shop.book.ended_jobs == [job]
     await shop.while_time_goes_on(restarted.resume(CUSTOMERS, job, Lane.BULK))
     assert len(shop.rows()) == len(sent)
+
+
+async def test_operations_of_others_on_pages_without_end_tell_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = await shop.connected()
+    page = reply_json({"results": [{"resourceKey": "of-another", "state": "imported"}] * 500})
+    monkeypatch.setattr(shop.account.imports, "_page", lambda *_: page)
+    verdicts = await shop.write(system, [create(n) for n in range(40)])
+    assert {remedy(one) for one in verdicts.values()} == {Remedy.LOOK}
 
 
 @given(st.integers(0, 100_000))
