@@ -99,6 +99,7 @@ class Auth:
     async def _buy(self, lane: Lane, seen: int) -> Token:
         if self._bought != seen and self._failed is not None:
             raise VendorError(self._failed.failure)
+        self._failed = None
         try:
             token = await self._ask(lane)
         except VendorError as error:

@@ -24,7 +24,7 @@ class AvroSchema:
 
 def parse_schema(schema_id: str, text: str) -> AvroSchema:
     """Raises :class:`UnreadableEventError`."""
-    from fastavro.schema import SchemaParseException, UnknownType
+    from fastavro.schema import SchemaParseException
     from fastavro.schema import parse_schema as parse
 
     try:
@@ -32,7 +32,7 @@ def parse_schema(schema_id: str, text: str) -> AvroSchema:
         if not isinstance(data, dict) or not isinstance(data.get("fields"), list):
             raise UnreadableEventError("the schema is no record")
         return AvroSchema(schema_id, data, parse(data))
-    except (orjson.JSONDecodeError, SchemaParseException, UnknownType, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, SchemaParseException) as error:
         raise UnreadableEventError(f"the schema cannot be read ({type(error).__name__})") from None
 
 

@@ -77,8 +77,14 @@ def where(since: int, past_id: str, until: int = 0) -> str:
     return f"{after} AND {STAMP} <= {instant(until)}" if until else after
 
 
-def step(cursor: Cursor, found: Sequence[Snapshot], overlap: int, now: int, page: int) -> tuple[Cursor, bool]:
-    """The cursor after a page, and whether to go on at once. Pure; each step moves on, so a sweep ends."""
+def step(
+    cursor: Cursor, found: Sequence[Snapshot], overlap: int, now: int, page: int, *, settles: bool = False
+) -> tuple[Cursor, bool]:
+    """The cursor after a page, and whether to go on at once. Pure; each step moves on, so a sweep ends.
+
+    ``settles``: ``now`` is the vendor's time for certain, so what lies an overlap behind it is not met again. Otherwise
+    only a newer stamp moves the mark on.
+    """
     since = max(0, cursor.high - overlap) if cursor.since is None else cursor.since
     horizon = now if cursor.since is None else cursor.horizon
     top = max(cursor.top, *(one.modified_at for one in found)) if found else cursor.top
@@ -87,7 +93,8 @@ def step(cursor: Cursor, found: Sequence[Snapshot], overlap: int, now: int, page
         return replace(
             cursor, since=max(since, last.modified_at), past_id=last.external_id, top=top, horizon=horizon
         ), True
-    return Cursor(max(cursor.high, min(top, horizon)), deleted=cursor.deleted), False
+    settled = horizon - overlap if settles else 0
+    return Cursor(max(cursor.high, min(top, horizon), settled), deleted=cursor.deleted), False
 
 
 class Capture:
@@ -99,12 +106,16 @@ class Capture:
         self._vitals = vitals
 
     async def poll(self, mapping: ObjectMapping, cursor: str | None, lane: Lane) -> Page:
+        # Asked first, so that the vendor's time is known by a reply.
+        await self._describer.schema(mapping.object, lane)
         now = self._now()
         place = parse_cursor(cursor) if cursor else Cursor(now, deleted=now - now % MINUTE)
         overlap = round(mapping.capture.overlap_seconds * 1000)
         since = max(0, place.high - overlap) if place.since is None else place.since
         found = await self.changed(mapping, since, place.past_id if place.since is not None else "", lane)
-        onward, more = step(place, found, overlap, now, QUERY_PAGE)
+        # This reply's own time: our clock may have been set since the one before.
+        known, now = self._vitals.skew_seconds is not None, self._now()
+        onward, more = step(place, found, overlap, now, QUERY_PAGE, settles=known)
         if not more:
             gone, covered = await self.deletions(mapping, onward.deleted, now, lane)
             found = [*found, *gone]

@@ -25,6 +25,8 @@ from syncd.systems.salesforce.soql import name
 
 PORTION: Final = 25
 """Records per call after a lock failure."""
+REFUSALS: Final = 31
+"""Of the parts of one call, each for the same reason and none accepted: then it is no record that is refused."""
 CREATE_ONLY: Final = "INVALID_FIELD_FOR_INSERT_UPDATE"
 """The vendor's word for a field that may be set on creation only, or never."""
 
@@ -107,6 +109,7 @@ def _delete(library: Any, params: Mapping[str, str]) -> Any:
 async def _write(rest: Rest, target: Target, inputs: Sequence[Input], lane: Lane) -> dict[int, Done]:
     done: dict[int, Done] = {}
     waiting: list[Sequence[Input]] = [inputs]
+    refusals: list[str] = []
     while waiting:
         part = waiting.pop(0)
         if not part:
@@ -116,8 +119,13 @@ async def _write(rest: Rest, target: Target, inputs: Sequence[Input], lane: Lane
             data = await rest.send(target.method, target.path, body, lane)
         except (VendorError, OutOfBudgetError) as error:
             failure = failure_of(error)
-            if failure.status in SPLITTABLE and len(part) > 1:
+            refusals.append(failure.code)
+            hopeless = len(refusals) >= REFUSALS and len(set(refusals)) == 1 and not done
+            if failure.status in SPLITTABLE and len(part) > 1 and not hopeless:
                 waiting += [part[: len(part) // 2], part[len(part) // 2 :]]
+            elif hopeless:
+                left = [one for each in (part, *waiting) for one in each]
+                return {one.mark: Done(failure=failure) for one in left}
             else:
                 done |= {one.mark: Done(failure=failure) for one in part}
             continue

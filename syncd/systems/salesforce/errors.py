@@ -17,6 +17,7 @@ import orjson
 
 from syncd.model.failure import Failure, Remedy
 from syncd.systems.salesforce.codes import BY_CODE, BY_PREFIX, BY_STATUS, DOUBT, OAUTH, STREAM, STREAM_PREFIX
+from syncd.systems.salesforce.ids import long_id
 
 REPLY_LIMIT: Final = 4000
 LOCK_SECONDS: Final = 3.0
@@ -34,7 +35,7 @@ SPLITTABLE: Final = frozenset({400, 409, 413, 414, 431})
 BLAMED_WINDOW: Final = "x-syncd-window"
 """Header name under which the budget is told which window a refusal speaks of."""
 
-_OTHER_ID: Final = re.compile(r"\bid:\s*([A-Za-z0-9]{15,18})\b")
+_OTHER_ID: Final = re.compile(r"\bid:\s*([A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?)\b")
 _LOCKED: Final = ("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access", "Record Currently Unavailable")
 _ADDRESS: Final = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 _SECRETS: Final = re.compile(
@@ -90,8 +91,8 @@ def failure_of_reply(status: int, body: bytes | str | None, *, writes: bool = Fa
         wait = SIGN_IN_SECONDS if OAUTH[first.code] is Remedy.WAIT else None
         return Failure(OAUTH[first.code], first.code, _clean(first.message) or first.code, status, wait)
     failure = _failure(first, status, writes=writes, creates=False)
-    if status == 404 and first.code == "NOT_FOUND" and "requested resource" in first.message.lower():
-        # The address is unknown, not a record: a type that does not exist, or is hidden from us.
+    if failure.remedy is Remedy.GONE:
+        # No call of ours names a record in its address: a type or the key field is hidden from us, or was taken away.
         failure = replace(failure, remedy=Remedy.ASK)
     return replace(failure, reply=excerpt(body))
 
@@ -184,7 +185,8 @@ def _failure(told: Told, status: int, *, writes: bool, creates: bool) -> Failure
         wait = LOCK_SECONDS
     other = _OTHER_ID.search(told.message)
     if creates and told.code == "DUPLICATE_VALUE" and other:
-        remedy, existing = Remedy.LINK, other.group(1)
+        # The vendor writes it with fifteen characters here.
+        remedy, existing = Remedy.LINK, long_id(other.group(1))
     if told.code == "INVALID_CROSS_REFERENCE_KEY" and not told.fields:
         # Without a field it is the record itself that is not there (purged), or hidden from us.
         remedy = Remedy.REREAD

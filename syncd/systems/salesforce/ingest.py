@@ -171,8 +171,9 @@ class Ingest:
         """The rows, and the word to begin. Raises what means that nothing was applied."""
         try:
             await self._web.call(
-                "PUT", self._path(f"{job}/batches"), lane, content=_Body(sheet), content_type="text/csv; charset=UTF-8"
-            )
+                "PUT", self._path(f"{job}/batches"), lane, content=_Body(sheet), size=sheet.size,
+                content_type="text/csv; charset=UTF-8",
+            )  # fmt: skip
         except (VendorError, OutOfBudgetError):
             await self._abort(job, lane)
             raise
@@ -182,8 +183,8 @@ class Ingest:
         """Declare the upload complete. An answer that is lost leaves a job which is looked at like any other."""
         try:
             await self._web.call("PATCH", self._path(job), lane, content=b'{"state":"UploadComplete"}', writes=True)
-        except VendorError as error:
-            if error.failure.remedy is not Remedy.LOOK:
+        except (VendorError, OutOfBudgetError) as error:
+            if failure_of(error).remedy is not Remedy.LOOK:
                 await self._abort(job, lane)
                 raise
 

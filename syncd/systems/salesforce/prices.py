@@ -23,7 +23,7 @@ from syncd.systems.salesforce.draft import Draft
 from syncd.systems.salesforce.ids import is_id, long_id
 from syncd.systems.salesforce.read import chunks
 from syncd.systems.salesforce.rest import Rest
-from syncd.systems.salesforce.soql import among, name, select
+from syncd.systems.salesforce.soql import among, name, portions, select
 
 PARENTS: Final = frozenset({"order", "opportunity"})
 ENTRY: Final = "PricebookEntry."
@@ -137,7 +137,7 @@ class Prices:
             column = name(path.removeprefix(ENTRY))
             books = sorted({book for book, _, named, _ in wanted if named == path})
             columns = ("Id", "Pricebook2Id", column, *(("CurrencyIsoCode",) if several else ()))
-            for part in chunks(sorted({value for _, _, named, value in wanted if named == path}), ASKED):
+            for part in portions(sorted({value for _, _, named, value in wanted if named == path}), ASKED):
                 where = f"IsActive = TRUE AND {among('Pricebook2Id', books)} AND {among(column, part)}"
                 for row in await self._rest.query_all(select(columns, "PricebookEntry", where, "Id"), lane):
                     currency = str(row.get("CurrencyIsoCode") or "") if several else ""

@@ -15,7 +15,7 @@ from syncd.systems.salesforce.describe import Describer
 from syncd.systems.salesforce.ids import is_id, long_id
 from syncd.systems.salesforce.rest import Rest
 from syncd.systems.salesforce.settings import QUERY_IDS, RETRIEVE
-from syncd.systems.salesforce.soql import among, name, select
+from syncd.systems.salesforce.soql import among, name, portions, select
 from syncd.systems.salesforce.values import from_json, shaped, snapshot
 
 
@@ -43,15 +43,14 @@ class Reader:
 
     async def read(self, mapping: ObjectMapping, ids: Sequence[str], lane: Lane) -> ReadResult:
         """By id; after a merge the answer is the survivor, under the id that was asked for."""
-        asked = {long_id(one): one for one in ids}
-        wanted = [one for one in asked if is_id(one)]
+        wanted = [one for one in dict.fromkeys(map(long_id, ids)) if is_id(one)]
         found = await self._present(mapping, wanted, lane)
         lost = [one for one in wanted if one not in found]
         if lost:
             survivors = await self.survivors(mapping.object, lost, lane)
             there = await self._present(mapping, sorted(set(survivors.values())), lane)
             found |= {old: there[new] for old, new in survivors.items() if new in there}
-        by_asked = {asked[one]: shot for one, shot in found.items()}
+        by_asked = {one: found[long_id(one)] for one in ids if long_id(one) in found}
         return ReadResult(by_asked, frozenset(one for one in ids if one not in by_asked))
 
     async def find(self, mapping: ObjectMapping, keys: Sequence[str], lane: Lane) -> dict[str, Snapshot]:
@@ -60,7 +59,7 @@ class Reader:
             told = f"{mapping.name} has no key_path, so nothing can be found by record id"
             raise VendorError(Failure(Remedy.ASK, "no-key-path", told))
         found: dict[str, Snapshot] = {}
-        for part in chunks(list(dict.fromkeys(keys)), QUERY_IDS):
+        for part in portions(dict.fromkeys(keys), QUERY_IDS):
             where = among(name(mapping.key_path), part)
             by_key = {
                 str(shot.data.get(mapping.key_path)).casefold(): shot
@@ -81,7 +80,7 @@ class Reader:
     async def ids(self, mapping: ObjectMapping, keys: Sequence[str], lane: Lane) -> dict[str, str]:
         """The vendor's ids by our record ids, of those that carry them."""
         found: dict[str, str] = {}
-        for part in chunks(list(dict.fromkeys(keys)), QUERY_IDS):
+        for part in portions(dict.fromkeys(keys), QUERY_IDS):
             soql = select(("Id", name(mapping.key_path)), mapping.object, among(name(mapping.key_path), part))
             held = {str(row.get(mapping.key_path)).casefold(): row for row in await self._rest.query_all(soql, lane)}
             found |= {key: long_id(str(held[key.casefold()]["Id"])) for key in part if key.casefold() in held}

@@ -108,7 +108,10 @@ class Rest:
         page = await self.query(soql, lane, deleted=deleted)
         rows = list(page["records"])
         while not page.get("done", True) and page.get("nextRecordsUrl"):
-            page = await self.query_more(str(page["nextRecordsUrl"]), lane)
+            before = page["nextRecordsUrl"]
+            page = await self.query_more(str(before), lane)
+            if page.get("nextRecordsUrl") == before:
+                raise VendorError(Failure(Remedy.RETRY, "no-progress", "the pages of a query repeat themselves", 200))
             rows += page["records"]
         return rows
 

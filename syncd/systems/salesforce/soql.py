@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
+from urllib.parse import quote
 
 from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
@@ -17,6 +18,10 @@ _ESCAPES: Final = {
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*){0,5}")
 STAMP: Final = "SystemModstamp"
 """Moves on automated changes too, which do not move LastModifiedDate."""
+
+
+LONGEST: Final = 9000
+"""Bytes of one question's list of values. An address with its headers may have 16,384; names and token want theirs."""
 
 
 def literal(text: str) -> str:
@@ -51,6 +56,25 @@ def columns(mapping: ObjectMapping) -> tuple[str, ...]:
 
 def among(field: str, values: Iterable[str]) -> str:
     return f"{field} IN ({','.join(literal(one) for one in values)})"
+
+
+def portions(values: Iterable[str], most: int) -> Iterator[list[str]]:
+    """Values in questions that fit an address: each of at most ``most``, and short enough when they are encoded.
+
+    >>> list(portions("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    held: list[str] = []
+    size = 0
+    for one in values:
+        length = len(quote(literal(one) + ",", safe=""))
+        if held and (len(held) >= most or size + length > LONGEST):
+            yield held
+            held, size = [], 0
+        held.append(one)
+        size += length
+    if held:
+        yield held
 
 
 def select(fields: Sequence[str], object_: str, where: str = "", order: str = "", limit: int = 0) -> str:

@@ -45,6 +45,7 @@ class _Ask:
     path: str
     params: Mapping[str, str] | None
     content: Body = field(repr=False)
+    size: int
     content_type: str
     accept: str
     writes: bool
@@ -138,17 +139,18 @@ class Web:
         *,
         params: Mapping[str, str] | None = None,
         content: Body = None,
+        size: int = 0,
         content_type: str = "application/json; charset=UTF-8",
         accept: str = "",
         writes: bool = False,
         taking: Taking = WHOLE,
     ) -> Reply:
         """A signed-in call below the instance. A refused token is renewed once; a streamed ``content`` must then come
-        anew, so it may not be an iterator that ends."""
+        anew, so it may not be an iterator that ends. ``size``: its bytes, which not every server lets come untold."""
         if self._auth is None:
             raise AssertionError("use() comes first")
         token = await self._auth.token(lane)
-        ask = _Ask(method, path, params, content, content_type, accept, writes, taking)
+        ask = _Ask(method, path, params, content, size, content_type, accept, writes, taking)
         reply = await self._signed(token, ask, lane)
         if reply.status == 401:
             newer = await self._auth.renew(token, lane)
@@ -184,6 +186,8 @@ class Web:
         }
         if ask.content is not None:
             headers["content-type"] = ask.content_type
+        if ask.size:
+            headers["content-length"] = str(ask.size)
         params = dict(ask.params) if ask.params else None
         request = httpx.Request(ask.method, url, params=params, headers=headers, content=ask.content)
         return await self._paid(request, Call("api"), lane, writes=ask.writes, taking=ask.taking)

@@ -112,7 +112,8 @@ class Writer:
         met = [one for one in whole if one.failure is not None and one.failure.code == CREATE_ONLY]
         for one in met:
             one.failure = None
-        single = [one for one in again if one not in whole or (one in met and not one.applied)]
+        travelled = {id(one) for one in whole} - {id(one) for one in met if not one.applied}
+        single = [one for one in again if id(one) not in travelled]
         await self._collect(mapping, schema, single, lane)
         await self._collect(mapping, schema, locked, lane, alone=True)
         standing = [one for one in {id(one): one for one in (*single, *met)}.values() if one.applied]

@@ -18,8 +18,8 @@ from structlog.testing import capture_logs
 from syncd.model.change import Lane
 from syncd.model.failure import Remedy
 from syncd.runtime.secret import Secret
-from syncd.systems.contract import Severity, VendorError
-from syncd.systems.salesforce.auth import JWT_GRANT, Auth
+from syncd.systems.contract import OutOfBudgetError, Severity, VendorError
+from syncd.systems.salesforce.auth import JWT_GRANT, Auth, Token
 from syncd.systems.salesforce.codes import OAUTH
 from syncd.systems.salesforce.settings import Grant, Settings
 from syncd.systems.salesforce.vitals import Vitals
@@ -43,12 +43,17 @@ class Endpoint:
     refuse: tuple[int, Any] | None = None
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     gate: asyncio.Event | None = None
+    spent: bool = False
+    """The budget pays for the next call but one."""
 
     async def token_request(self, url: str, form: dict[str, str], lane: Lane) -> Reply:
         self.asked.append((url, form))
         number = len(self.asked)
         if self.gate is not None:
             await self.gate.wait()
+        if self.spent:
+            self.spent = False
+            raise OutOfBudgetError("daily", 1.0)
         if self.refuse:
             status, data = self.refuse
             return Reply(status, data if isinstance(data, bytes) else json.dumps(data).encode())
@@ -192,6 +197,20 @@ async def test_those_who_waited_share_a_failed_sign_in() -> None:
     ends = await asyncio.gather(*waiting, return_exceptions=True)
     assert all(isinstance(end, VendorError) and end.failure.remedy is Remedy.STOP for end in ends)
     assert len(endpoint.asked) == 1
+
+
+async def test_those_who_waited_for_an_empty_budget_are_not_told_of_an_older_refusal() -> None:
+    endpoint = Endpoint(refuse=(400, {"error": "invalid_grant", "error_description": "no"}))
+    one = auth(endpoint)
+    with pytest.raises(VendorError):
+        await one.token(Lane.LIVE)
+    endpoint.refuse, endpoint.spent, endpoint.gate = None, True, asyncio.Event()
+    waiting = [asyncio.ensure_future(one.token(lane)) for lane in (Lane.BULK, Lane.LIVE)]
+    await asyncio.sleep(0)
+    endpoint.gate.set()
+    first, second = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(first, OutOfBudgetError)
+    assert isinstance(second, Token)
 
 
 async def test_a_token_that_never_worked_is_not_renewed_again_and_again() -> None:

@@ -34,6 +34,8 @@ def test_every_code_speaks_before_its_status_and_is_kept(code: str) -> None:
             wanted = BY_CODE[code]
             if code == "INVALID_CROSS_REFERENCE_KEY":
                 wanted = Remedy.REREAD
+            if wanted is Remedy.GONE:
+                wanted = Remedy.ASK  # A call as a whole speaks of no record.
             if wanted == DOUBT:
                 wanted = Remedy.LOOK if writes else Remedy.RETRY
             assert failure.remedy is wanted
@@ -58,7 +60,9 @@ def test_a_gateways_page_never_says_gone_or_ask(status: int, remedy: Remedy, for
 def test_a_type_that_does_not_exist_is_not_a_record_that_is_gone() -> None:
     content = body("NOT_FOUND", "The requested resource does not exist")
     assert failure_of_reply(404, content).remedy is Remedy.ASK
-    assert failure_of_reply(404, body("NOT_FOUND", "Provided external ID field does not exist")).remedy is Remedy.GONE
+    hidden = body("NOT_FOUND", "Provided external ID field does not exist or is not accessible: Key__c")
+    assert failure_of_reply(404, hidden, writes=True).remedy is Remedy.ASK
+    assert failure_of_item(failed("NOT_FOUND"), creates=False).remedy is Remedy.GONE
 
 
 def test_a_lock_is_tried_again_soon_also_when_a_trigger_wraps_it() -> None:
@@ -78,7 +82,7 @@ def test_a_duplicate_is_linked_only_where_the_vendor_names_it_and_only_on_a_crea
     message = "duplicate value found: Email__c duplicates value on record with id: 003000000000123"
     item = failed("DUPLICATE_VALUE", message, ["Email__c"])
     made, changed = failure_of_item(item, creates=True), failure_of_item(item, creates=False)
-    assert (made.remedy, made.existing_id) == (Remedy.LINK, "003000000000123")
+    assert (made.remedy, made.existing_id) == (Remedy.LINK, "003000000000123AAA"), "as everything else names it"
     assert (changed.remedy, changed.existing_id) == (Remedy.ASK, None)
     vague = failure_of_item(failed("DUPLICATE_VALUE", "duplicate value found: <unknown>"), creates=True)
     assert vague.remedy is Remedy.ASK

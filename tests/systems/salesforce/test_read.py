@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -147,6 +148,11 @@ class Table:
         })  # fmt: skip
 
 
+async def later(org: Vendor, clock: ManualClock, seconds: float) -> None:
+    await clock.advance(seconds)
+    org.date = formatdate(clock.now_ms() / 1000, usegmt=True)
+
+
 async def test_a_poll_begins_at_the_present_with_its_overlap_and_goes_on_from_there(org: Vendor) -> None:
     table, clock = Table(org), ManualClock(NOW)
     table.put(1, NOW - 400_000)
@@ -155,7 +161,7 @@ async def test_a_poll_begins_at_the_present_with_its_overlap_and_goes_on_from_th
         first = await crm.poll(CONTACTS, None, Lane.SCHEDULED)
         assert [one.external_id for one in first.snapshots] == [record_id(2)]
         assert not first.more
-        await clock.advance(600)
+        await later(org, clock, 600)
         table.put(3, NOW + 500_000)
         second = await crm.poll(CONTACTS, first.cursor, Lane.SCHEDULED)
         third = await crm.poll(CONTACTS, second.cursor, Lane.SCHEDULED)
@@ -163,6 +169,21 @@ async def test_a_poll_begins_at_the_present_with_its_overlap_and_goes_on_from_th
     assert [one.version for one in third.snapshots] == [
         one.version for one in second.snapshots if one.modified_at > NOW
     ]
+
+
+async def test_what_stood_still_since_the_last_polls_is_not_read_again_for_ever(org: Vendor) -> None:
+    table, clock = Table(org), ManualClock(NOW)
+    for number in range(3):
+        table.put(number, NOW - 1000)
+    met, cursor = [], None
+    async with connected(org, clock=clock) as crm:
+        for _ in range(4):
+            found = await crm.poll(CONTACTS, cursor, Lane.SCHEDULED)
+            met.append(len(found.snapshots))
+            cursor = found.cursor
+            await later(org, clock, 600)
+    assert met[0] == 3
+    assert met[-1] == 0
 
 
 async def test_a_stamp_shared_by_thousands_is_walked_without_a_miss(
@@ -187,7 +208,7 @@ async def test_deletions_and_merges_come_with_the_poll(org: Vendor) -> None:
     async with connected(org, clock=clock) as crm:
         first = await crm.poll(CONTACTS, None, Lane.SCHEDULED)
         assert not org.calls("sobjects/Contact/deleted/")
-        await clock.advance(300)
+        await later(org, clock, 300)
         table.deleted = {record_id(1): NOW + 10_000, record_id(2): NOW + 20_000}
         table.led = {record_id(2): record_id(3)}
         second = await crm.poll(CONTACTS, first.cursor, Lane.SCHEDULED)
@@ -218,8 +239,9 @@ async def test_a_cursor_that_is_none_is_said_to_be_none(org: Vendor) -> None:
     st.lists(st.integers(0, 40), min_size=0, max_size=60),
     st.integers(2, 7),
     st.integers(0, 20),
+    st.booleans(),
 )
-def test_a_sweep_meets_every_row_once_and_ends(stamps: list[int], size: int, overlap: int) -> None:
+def test_a_sweep_meets_every_row_once_and_ends(stamps: list[int], size: int, overlap: int, settles: bool) -> None:
     """Rows stand still here; what moves meanwhile only moves to the end."""
     rows = sorted((at, f"{number:03}") for number, at in enumerate(stamps))
     cursor, seen, turns = Cursor(20), [], 0
@@ -228,14 +250,15 @@ def test_a_sweep_meets_every_row_once_and_ends(stamps: list[int], size: int, ove
         past = cursor.past_id if cursor.since is not None else ""
         found = [one for one in rows if (one > (since, past) if past else one[0] >= since)][:size]
         seen += found
-        cursor, more = step(cursor, [Snapshot("X", one[1], {}, "", one[0]) for one in found], overlap, 100, size)
+        shots = [Snapshot("X", one[1], {}, "", one[0]) for one in found]
+        cursor, more = step(cursor, shots, overlap, 100, size, settles=settles)
         assert parse_cursor(cursor.text()) == cursor
         turns += 1
         assert turns < 100
         if not more:
             break
     assert seen == [one for one in rows if one[0] >= max(0, 20 - overlap)]
-    assert cursor.high == max([20, *(one[0] for one in seen)])
+    assert cursor.high == max([20, 100 - overlap if settles else 0, *(one[0] for one in seen)])
 
 
 # --- scanning --------------------------------------------------------------------------------------------------------

@@ -93,6 +93,8 @@ async def test_a_session_that_ended_is_renewed_once(org: Vendor) -> None:
     ((503, b"<html><body>maintenance"), Remedy.LOOK, "bad-response"),
     ((200, b"<html>hm"), Remedy.LOOK, "bad-response"),
     ((200, "<nothing/>"), Remedy.LOOK, "unreadable-reply"),
+    ((200, b"<?xml version='1.0'?>" + b" " * 3000 + b'<!DOCTYPE x [<!ENTITY a "aaaa">]><x>&a;</x>'), Remedy.LOOK, "bad-response"),
+    ((200, '<!DOCTYPE x [<!ENTITY a "aaaa">]><x>&a;</x>'.encode("utf-16")), Remedy.LOOK, "bad-response"),
     ((200, b'<!DOCTYPE x [<!ENTITY a "aaaa">]><x>&a;</x>'), Remedy.LOOK, "bad-response"),
 ])  # fmt: skip
 async def test_every_other_answer_is_told_for_what_it_is(org: Vendor, reply: Any, remedy: Remedy, code: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -14,7 +15,7 @@ from syncd.systems.contract import VendorError
 from syncd.systems.salesforce.csvs import Row, read_rows, sheets
 from syncd.systems.salesforce.describe import read_schema
 from syncd.systems.salesforce.ids import is_id, long_id
-from syncd.systems.salesforce.soql import columns, literal, name
+from syncd.systems.salesforce.soql import among, columns, literal, name, portions
 from syncd.systems.salesforce.values import body, cell, from_json, from_row, milliseconds, snapshot
 
 from .kit import CONTACT, CONTACTS, KEY, NOW, OPPORTUNITY
@@ -144,3 +145,11 @@ def test_the_writer_of_the_standard_library_agrees() -> None:
     (sheet,) = sheets(SCHEMA, KEY, [Row('a"b', {"Bio__c": 'x,"y"\nz'})])
     text = b"".join(sheet.pieces()).decode()
     assert next(iter(csv.DictReader(io.StringIO(text, newline="")))) == {KEY: 'a"b', "Bio__c": 'x,"y"\nz'}
+
+
+def test_a_question_with_its_values_fits_an_address_whatever_they_look_like() -> None:
+    for values in ([f"{n:032x}" for n in range(700)], ["Größe 38/40 'blau'" * 10] * 40, ["x"] * 900):
+        parts = list(portions(values, 300))
+        assert [one for part in parts for one in part] == values
+        assert all(len(part) <= 300 for part in parts)
+        assert all(len(quote(among("ProductCode", part))) < 10_000 for part in parts)

@@ -95,6 +95,25 @@ async def test_a_call_refused_whole_is_halved_until_the_poison_stands_alone(org:
     assert verdicts[5].failure.code == "JSON_PARSER_ERROR"
 
 
+async def test_a_call_refused_for_what_all_of_it_shares_is_not_taken_apart_to_the_last_record(org: Vendor) -> None:
+    org.on("PATCH", CONTACT_KEY, lambda asked: refusal(400, "INVALID_FIELD", "No such column 'X' on entity 'Contact'"))
+    async with connected(org) as crm:
+        verdicts = await crm.write(PEOPLE, [create(n) for n in range(200)], Lane.LIVE)
+    assert {one.failure.remedy for one in verdicts if one.failure} == {Remedy.ASK}
+    assert len(verdicts) == 200
+    assert len(org.calls(CONTACT_KEY)) <= 31
+
+
+async def test_a_key_field_that_was_taken_away_loses_no_create_and_no_link(org: Vendor) -> None:
+    hidden = refusal(404, "NOT_FOUND", f"Provided external ID field does not exist or is not accessible: {KEY}")
+    org.on("PATCH", CONTACT_KEY, lambda asked: hidden)
+    org.on("DELETE", "composite/sobjects", lambda asked: hidden)
+    doomed = Write(f"customer-{3:020x}", Action.DELETE, {}, external_id=record_id(3))
+    async with connected(org) as crm:
+        verdicts = await crm.write(PEOPLE, [create(1), create(2), doomed], Lane.LIVE)
+    assert [one.failure.remedy for one in verdicts if one.failure] == [Remedy.ASK] * 3
+
+
 async def test_a_reply_that_names_nobody_leaves_everybody_in_doubt(org: Vendor) -> None:
     for data in ([done(record_id(1), created=True)], [], {}, [None, None], [{"success": True}] * 2):
         org.on("PATCH", CONTACT_KEY, lambda asked, told=data: Answer(200, told))
