@@ -31,14 +31,15 @@ def page(call: Call, ids: Sequence[int], render: Callable[[int], Row]) -> Answer
     return told(rows, pagination={"totalCount": len(ids), "offset": offset, "limit": limit})
 
 
-_TIMES = ("minModified", "maxModified", "minCreated", "maxCreated")
+_LOOKED_UP = frozenset({"maxModified", "minCreated", "maxCreated"})
+"""Times that no index answers."""
 
 
 def newest_first(call: Call, table: Table, names: Mapping[str, str]) -> list[int]:
     """Ids in the order asked for (``sortBy``, ``orderBy``), by default the last updated first, within the time
     filters (unix seconds)."""
-    if "sortBy" not in call.params and not any(name in call.params for name in _TIMES):
-        ids = table.by_stamp()
+    if names.get(call.params.get("sortBy", ""), "updatedAt") == "updatedAt" and not call.params.keys() & _LOOKED_UP:
+        ids = table.by_stamp(f"{call.number('minModified', 0):010}")
         return ids if call.params.get("orderBy", "DESC").upper() == "ASC" else ids[::-1]
     rows = [row for row in table.rows() if _in_time(call, row)]
     name = names.get(call.params.get("sortBy", ""), "updatedAt")

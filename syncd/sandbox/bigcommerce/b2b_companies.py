@@ -42,6 +42,8 @@ _CREDIT = {"creditEnabled": FLAG, "creditCurrency": text(3), "availableCredit": 
            "creditHold": FLAG}  # fmt: skip
 _TERMS = (0, 5, 15, 30, 45, 60)
 _SORTS = {"companyName": "companyName", "updatedAt": "updatedAt"}
+_NARROWS = frozenset({"companyStatus", "bcGroupId", "q", "customerId", "extraFields"})
+"""Filters that need a look at each row."""
 
 
 def answer(call: Call) -> Answer:
@@ -63,8 +65,7 @@ def answer(call: Call) -> Answer:
 
 
 def _selected(call: Call) -> list[int]:
-    ids = newest_first(call, call.store.companies, _SORTS)
-    wanted, params = {one: call.store.companies.get(one) or {} for one in ids}, call.params
+    ids, params = newest_first(call, call.store.companies, _SORTS), call.params
     words = params.get("q", "").casefold()
     pair = params.get("extraFields", "")
     exact = params.get("extraFieldFilterType") == "exact-match"
@@ -80,7 +81,9 @@ def _selected(call: Call) -> list[int]:
             return False
         return not pair or _has_extra(row, pair, exact=exact)
 
-    return [one for one in ids if fits(wanted[one])]
+    if not params.keys() & _NARROWS:
+        return ids
+    return [one for one in ids if fits(call.store.companies.get(one) or {})]
 
 
 def _has_customer(store: Store, row: Row, customer: str) -> bool:
@@ -216,9 +219,8 @@ def delete(store: Store, row: Row, actor: str) -> None:
     """Its users go, their customers stay; with dependent companies the customer group goes too."""
     for one in store.users.of_group("companyId", row["id"]):
         store.users.drop(one)
-    for other in list(store.companies.rows()):
-        if other["parent"] == row["id"]:
-            store.companies.put({**other, "parent": 0})
+    for below in store.companies.of_group("parent", row["id"]):
+        store.companies.put({**(store.companies.get(below) or {}), "parent": 0})
     if not store.settings.independent_companies and row["bcGroupId"] in store.groups:
         groups.delete(store, row["bcGroupId"], actor)
     store.companies.drop(row["id"])
@@ -299,8 +301,7 @@ def _family(call: Call, method: str, row: Row, part: str, rest: list[str]) -> An
         raise ApiError(400, "Account hierarchy is not available for this store")
     match method, part, rest:
         case "GET", "subsidiaries", []:
-            children = [one["id"] for one in store.companies.rows() if one["parent"] == row["id"]]
-            return page(call, children, lambda one: _branch(store, one))
+            return page(call, store.companies.of_group("parent", row["id"]), lambda one: _branch(store, one))
         case "DELETE", "subsidiaries", [child]:
             other = need(store.companies, child, "Company")
             if other["parent"] != row["id"]:
@@ -339,7 +340,7 @@ def _ancestors(store: Store, number_: int) -> list[int]:
 def _descendants(store: Store, number_: int) -> list[int]:
     found = [number_]
     for one in found:
-        found += [row["id"] for row in store.companies.rows() if row["parent"] == one and row["id"] not in found]
+        found += [below for below in store.companies.of_group("parent", one) if below not in found]
     return found
 
 

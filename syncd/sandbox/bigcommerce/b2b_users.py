@@ -29,6 +29,8 @@ _SPEC = {
     "companyRoleId": number(), "uuid": text(255), "channelIds": LIST, "originChannelId": number(), "extraFields": LIST,
 }  # fmt: skip
 _SORTS = {"updatedAt": "updatedAt"}
+_NARROWS = frozenset({"companyId", "roles", "email", "q"})
+"""Filters that need a look at each row."""
 
 
 def answer(call: Call) -> Answer:
@@ -65,7 +67,17 @@ def _selected(call: Call) -> list[int]:
         )
 
     table = call.store.users
-    return [one for one in newest_first(call, table, _SORTS) if fits(table.get(one) or {})]
+    ids = newest_first(call, table, _SORTS)
+    if not params.keys() & _NARROWS:
+        return ids
+    among: set[int | None] | None = None
+    if "email" in params:
+        among = {table.holder("email", params["email"])}
+    elif params.get("companyId", "").isdigit():
+        among = set(table.of_group("companyId", int(params["companyId"])))
+    if among is not None:
+        ids = [one for one in ids if one in among]
+    return [one for one in ids if fits(table.get(one) or {})]
 
 
 def shown(call: Call, number_: int) -> Row:

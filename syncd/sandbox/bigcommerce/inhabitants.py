@@ -91,8 +91,9 @@ class Companies(_Numbered, FirmsBase[int, Row]):
         FirmsBase.__init__(self, world, "bigcommerce")
         self._groups_of = groups
 
-    def find(self, path: str, value: Any) -> Iterable[int]:  # noqa: ARG002
-        return ()
+    def find(self, path: str, value: Any) -> Iterable[int]:
+        rank = self.rank_of(value) if path == "parent" and isinstance(value, int) else None
+        return () if rank is None else self.parts_of(rank)
 
     def make(self, rank: int) -> Row:
         company = self.world.company(self.roster.at(rank).member)

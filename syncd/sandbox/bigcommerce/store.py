@@ -73,7 +73,7 @@ class Store:
     hooks: Table = field(default_factory=lambda: Table(stamp=""))
     hook_emails: list[str] = field(default_factory=list)
     consents: dict[int, Row] = field(default_factory=dict)
-    companies: Table = field(default_factory=lambda: Table(stamp="updatedAt"))
+    companies: Table = field(default_factory=lambda: Table(grouped=("parent",), stamp="updatedAt"))
     users: Table = field(default_factory=lambda: Table(unique=("email",), grouped=("companyId",), stamp="updatedAt"))
     roles: Table = field(default_factory=lambda: Table(stamp=""))
     permissions: Table = field(default_factory=lambda: Table(unique=("code",), stamp=""))

@@ -86,13 +86,14 @@ class Table:
         found = sorted(self._grouped[path].get(value, ()))
         return found if self._segment is None else sorted([*found, *self._segment.find(path, value)])
 
-    def by_stamp(self) -> list[int]:
-        """Ids by time of change and by id, oldest first."""
-        own = sorted(self._stamps, key=lambda number: (self._stamps[number], number))
-        always = (
-            [] if self._segment is None else [self._segment.base.id_at(rank) for _, rank in self._segment.by_time()]
-        )
-        return [*always, *own]
+    def by_stamp(self, least: str = "") -> list[int]:
+        """Ids by time of change and by id, oldest first, of rows with a stamp not before ``least`` if there is one."""
+        own = sorted((number for number, stamp in self._stamps.items() if stamp >= least),
+                     key=lambda number: (self._stamps[number], number))  # fmt: skip
+        if self._segment is None:
+            return own
+        walk = self._segment.by_time(self._moment(least) if least else None)
+        return [*(self._segment.base.id_at(rank) for _, rank in walk), *own]
 
     def changed_since(self, stamp: str) -> list[int]:
         """Ids of rows with a stamp not before this one, ascending."""

@@ -146,3 +146,15 @@ async def test_companies_updated_during_a_walk_are_not_missed(shop: Shop) -> Non
     assert verdict.outcome is Outcome.APPLIED
     found, _ = await polled(system, COMPANIES, cursor)
     assert "New" in [told(one, COMPANIES)["name"] for one in found]
+
+
+async def test_companies_imported_at_one_moment_are_walked_once_and_not_in_every_round_after(shop: Shop) -> None:
+    system = await shop.connect()
+    for place in range(3):
+        await shop.act(op="company", values={**COMPANY, "companyName": f"C{place}", "adminEmail": f"{place}@x.example"})
+    found, cursor = await polled(system, COMPANIES, None)
+    assert len(found) == 3
+    for _ in range(2):
+        await shop.clock.advance(3600)
+        found, cursor = await polled(system, COMPANIES, cursor)
+    assert found == []
