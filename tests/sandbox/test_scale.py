@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from syncd.runtime.clock import ManualClock
+from syncd.sandbox.bigcommerce import inhabitants
 from syncd.sandbox.command import KNOWN_VENDORS, simulator
 from syncd.sandbox.server import Sandbox
 from syncd.sandbox.world.roster import Fate
@@ -187,6 +188,35 @@ async def test_bigcommerce_pages_filters_changes_and_deletes_customers_that_were
         "GET", f"{town.box.url('bigcommerce')}/api/v3/io/users", params={"companyId": one["companyId"]}
     )
     assert [row["companyId"] for row in users["data"]] == [one["companyId"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "kind", "looks"),
+    [
+        ("/api/v3/io/companies", {"minModified": "0", "limit": "3"}, inhabitants.Companies, 9),
+        ("/api/v3/io/users", {"limit": "3"}, inhabitants.Users, 6),
+        ("/api/v3/io/users", {"companyId": "5"}, inhabitants.Users, 3),
+        ("/api/v3/io/companies/1/hierarchy", {}, inhabitants.Companies, 30),
+        ("/stores/abc123/v2/orders", {"sort": "date_modified:desc", "limit": "3"}, inhabitants.Orders, 6),
+        ("/stores/abc123/v2/orders", {"min_date_modified": "2020-01-01", "min_id": "4", "max_id": "9", "limit": "3"},
+         inhabitants.Orders, 6),
+        ("/stores/abc123/v3/customers", {"sort": "date_modified:desc", "limit": "3"}, inhabitants.Customers, 6),
+    ],
+)  # fmt: skip
+async def test_the_store_looks_at_no_more_rows_than_it_shows(
+    town: Town, monkeypatch: pytest.MonkeyPatch, path: str, params: dict[str, str], kind: type[Any], looks: int
+) -> None:
+    made: list[int] = []
+    make = kind.make
+    monkeypatch.setattr(kind, "make", lambda base, rank: made.append(rank) or make(base, rank))
+    town.http.headers.update({"x-auth-token": "syncd-token", "x-store-hash": "abc123", "accept": "application/json"})
+    told = await town.call("GET", f"{town.box.url('bigcommerce')}{path}", params=params)
+    rows = told if isinstance(told, list) else told["data"]
+    assert rows
+    assert len(made) <= looks
+    name = {"/api/v3/io/companies": "updatedAt", "/stores/abc123/v3/customers": "date_modified"}.get(path, "id")
+    stamps = [row[name] for row in rows] if name != "id" else []
+    assert stamps == sorted(stamps, reverse=True)
 
 
 async def test_hubspot_pages_searches_merges_and_forgets_contacts_that_were_always_there(town: Town) -> None:

@@ -269,6 +269,9 @@ def _sorted(call: Call, table: Table, ids: Sequence[int], filters: Filters) -> S
     name, _, order = wanted.partition(":")
     if name not in filters.sorts or order not in {"", "asc", "desc"}:
         raise invalid({"sort": f"error.enum.{','.join(filters.sorts)}"})
+    if name == table.stamp:
+        found = table.in_time_order(ids)
+        return found[::-1] if order == "desc" else found
     keys: Mapping[int, Any] = {one: named(row, name) for one in ids if (row := table.get(one)) is not None}
     return sorted(keys, key=lambda one: (keys[one], one), reverse=order == "desc")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -115,7 +116,7 @@ def shown(call: Call, number_: int) -> Row:
 def _selected(call: Call) -> Sequence[int]:
     params, table = call.params, call.store.orders
     ids: Sequence[int] = table.ids()
-    answered = next((name for name in ("cart_id", "customer_id", "min_date_modified", "min_id") if name in params), "")
+    answered = next((name for name in ("cart_id", "customer_id", "min_date_modified") if name in params), "")
     match answered:
         case "cart_id":
             ids = table.of_group("cart_id", params["cart_id"])
@@ -123,15 +124,19 @@ def _selected(call: Call) -> Sequence[int]:
             ids = table.of_group("customer_id", call.number("customer_id", 0))
         case "min_date_modified":
             ids = table.changed_since(instant(params["min_date_modified"], "min_date_modified"))
-        case "min_id":
-            ids = table.ids_after(call.number("min_id", 0) - 1)
+    if "min_id" in params:
+        ids = ids[bisect_left(ids, whole_number(params["min_id"], "min_id")) :]
+    if "max_id" in params:
+        ids = ids[: bisect_right(ids, whole_number(params["max_id"], "max_id"))]
     tests = _tests(call, answered)
     if tests:
         ids = [one for one in ids if (row := table.get(one)) is not None and all(test(row) for test in tests)]
     name, _, order = params.get("sort", "id:asc").partition(":")
     if name not in _SORTS or order not in {"", "asc", "desc"}:
         raise ApiError(400, "The field 'sort' is invalid.")
-    if name != "id":
+    if name == table.stamp:
+        ids = table.in_time_order(ids)
+    elif name != "id":
         ids = sorted(ids, key=lambda one: ((table.get(one) or {}).get(name), one))
     return ids[::-1] if order == "desc" else ids
 
@@ -148,8 +153,6 @@ def _tests(call: Call, answered: str) -> list[Callable[[Row], bool]]:
     def when(raw: str) -> str:
         return instant(raw, "date")
 
-    add("min_id", lambda row, it: row["id"] >= it, lambda raw: whole_number(raw, "min_id"))
-    add("max_id", lambda row, it: row["id"] <= it, lambda raw: whole_number(raw, "max_id"))
     add("min_total", lambda row, it: float(row["total_inc_tax"]) >= it, float)
     add("max_total", lambda row, it: float(row["total_inc_tax"]) <= it, float)
     add("customer_id", lambda row, it: row["customer_id"] == it, lambda raw: whole_number(raw, "customer_id"))

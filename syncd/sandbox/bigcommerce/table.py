@@ -35,7 +35,8 @@ class Table:
         """Of those made since; what became of the segment's own keeps its place there."""
         self._segment: Segment[int, Row] | None = None
         self._moment: Callable[[str], int] = int
-        self._stamp = stamp
+        self.stamp = stamp
+        """The member that tells when a row last changed; empty: none does."""
         self._stamps: dict[int, str] = {}
         self._in_order = True
         self._newest = ""
@@ -61,10 +62,6 @@ class Table:
     def ids(self) -> Sequence[int]:
         """Ascending. Not to be changed."""
         return self._ids if self._segment is None else self._segment.ids(self._ids)
-
-    def ids_after(self, number: int) -> Sequence[int]:
-        ids = self.ids()
-        return ids[bisect_right(ids, number) :]
 
     def get(self, number: int) -> Row | None:
         """A copy the caller may change."""
@@ -94,6 +91,12 @@ class Table:
             return own
         walk = self._segment.by_time(self._moment(least) if least else None)
         return [*(self._segment.base.id_at(rank) for _, rank in walk), *own]
+
+    def in_time_order(self, ids: Sequence[int]) -> list[int]:
+        """These ids by time of change and by id, oldest first."""
+        found = self.by_stamp()
+        kept = set(ids) if len(ids) < len(found) else None
+        return found if kept is None else [one for one in found if one in kept]
 
     def changed_since(self, stamp: str) -> list[int]:
         """Ids of rows with a stamp not before this one, ascending."""
@@ -127,7 +130,7 @@ class Table:
         self._last = max(self._last, number)
         # A copy, because the encoder's own bytes keep the spare room of its buffer for as long as they live.
         self._raw[number] = bytes(memoryview(orjson.dumps(row)))
-        self._put_stamp(number, str(row.get(self._stamp) or ""))
+        self._put_stamp(number, str(row.get(self.stamp) or ""))
         for path, keys in self._unique.items():
             if isinstance(value := at_path(row, path), str):
                 keys[value.casefold()] = number
