@@ -13,7 +13,7 @@ from syncd.model.failure import Failure, Remedy
 from syncd.model.mapping import ObjectMapping
 from syncd.systems.commercetools.client import Client
 from syncd.systems.commercetools.query import Query, each, expand_params, one_of, query
-from syncd.systems.commercetools.resources import Resource, expansions, resource_of, snapshot
+from syncd.systems.commercetools.resources import Resource, bad_response, expansions, resource_of, snapshot
 from syncd.systems.commercetools.rows import TOO_LONG, address_parts, parts
 from syncd.systems.commercetools.rows import rows as page_of
 from syncd.systems.contract import ReadResult, Snapshot, VendorError
@@ -31,9 +31,7 @@ async def read(
     path = resource.identity
     found = await shown(client, mapping, path, wanted, lane, whole=whole) if len(wanted) > FEW else {}
     left = [one for one in wanted if one not in found]
-    fetched = await each(
-        left, lambda one: fetch(client, mapping, resource.by_id(one), lane), client.settings.concurrency
-    )
+    fetched = await each(left, lambda one: fetch(client, mapping, path, one, lane), client.settings.concurrency)
     found |= {asked: one for asked, one in zip(left, fetched, strict=True) if one is not None}
     return ReadResult(found, frozenset(wanted) - found.keys())
 
@@ -53,22 +51,25 @@ async def find(client: Client, mapping: ObjectMapping, keys: Sequence[str], lane
         raise VendorError(
             Failure(Remedy.WAIT, "not-visible-yet", "a query cannot rule out a recent write", retry_after_seconds=10.0)
         )
-    fetched = await each(
-        left, lambda key: fetch(client, mapping, resource.by_key(key), lane), client.settings.concurrency
-    )
+    fetched = await each(left, lambda key: fetch(client, mapping, path, key, lane), client.settings.concurrency)
     return found | {key: one for key, one in zip(left, fetched, strict=True) if one is not None}
 
 
-async def fetch(client: Client, mapping: ObjectMapping, address: str, lane: Lane) -> Snapshot | None:
-    """One resource by its address (see :meth:`Resource.by_id`); ``None`` where there is none."""
+async def fetch(client: Client, mapping: ObjectMapping, path: str, value: str, lane: Lane) -> Snapshot | None:
+    """The resource that has the value at ``path``, ``id`` or ``key``; ``None`` where there is none."""
     resource = resource_of(mapping)
+    address = resource.by_key(value) if path == "key" else resource.by_id(value)
     try:
         reply = await client.get(address, lane, expand_params(expansions(mapping)), one=True)
     except VendorError as error:
         if error.failure.remedy is Remedy.GONE:
             return None
         raise
-    return snapshot(resource, reply.body)
+    found = snapshot(resource, reply.body)
+    if _text_at(found, path) != value:
+        # It says nothing of the one that was asked for.
+        raise bad_response(f"another {resource.type_id} than was asked for")
+    return found
 
 
 async def holders(client: Client, resource: Resource, where: str, value: str, lane: Lane) -> list[Snapshot]:

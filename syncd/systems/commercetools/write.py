@@ -141,7 +141,7 @@ class _Job:
             if error.failure.remedy is Remedy.LINK:
                 return await self._taken(one, error.failure)
             raise
-        made = self._written(reply, self._resource.envelope, Doing.CREATE)
+        made = self._written(one, reply, Doing.CREATE, self._resource.envelope)
         return await self._applied(one, made)
 
     async def _put(self, one: Write, body: Mapping[str, Any]) -> Verdict:
@@ -149,12 +149,12 @@ class _Job:
         key = body.get("key")
         if not isinstance(key, str):
             return _failed(one, Failure(Remedy.ASK, "no-key", "a custom object needs a key: set key_path to 'key'"))
-        held = await fetch(self._client, self._mapping, self._resource.by_key(key), self._lane)
+        held = await fetch(self._client, self._mapping, "key", key, self._lane)
         if held is not None:
             taken = Failure(Remedy.LINK, "DuplicateField", "the key exists already", fields=("key",))
             return self._claimed(one, held, taken)
         reply = await self._client.post(CUSTOM_OBJECTS, body, self._lane, doing=Doing.CREATE)
-        return Verdict(one.key, Outcome.APPLIED, key, self._written(reply, "", Doing.CREATE))
+        return Verdict(one.key, Outcome.APPLIED, key, self._written(one, reply, Doing.CREATE))
 
     async def _taken(self, one: Write, failure: Failure) -> Verdict:
         """A unique value of a create exists already: by our own earlier create, or somebody else's."""
@@ -182,7 +182,7 @@ class _Job:
         """Who holds the value: a snapshot, only an id, or nobody that can be told for certain."""
         if self._mapping.key_path == "key":
             # Ours first: an earlier create of this record holds all its unique values, whichever was complained of.
-            ours = await fetch(self._client, self._mapping, self._resource.by_key(one.key), self._lane)
+            ours = await fetch(self._client, self._mapping, "key", one.key, self._lane)
             if ours is not None:
                 return ours
         if failure.existing_id and self._resource.identity == "id":
@@ -209,7 +209,7 @@ class _Job:
         """The holder with what the mapping needs expanded; as found where nothing does."""
         if not self._expand:
             return found
-        return await fetch(self._client, self._mapping, self._resource.by_id(found.external_id), self._lane) or found
+        return await fetch(self._client, self._mapping, self._resource.identity, found.external_id, self._lane) or found
 
     # -- update and delete -------------------------------------------------------------------------------------
 
@@ -234,7 +234,7 @@ class _Job:
             expand_params(self._expand),
             doing=Doing.CHANGE,
         )
-        return await self._applied(replace(one, current=current), self._written(reply, "", Doing.CHANGE))
+        return await self._applied(replace(one, current=current), self._written(one, reply, Doing.CHANGE))
 
     async def _replace(self, one: Write, looked: Snapshot | None) -> Verdict:
         """Write our part of a custom object's value, at the version that was read."""
@@ -247,7 +247,7 @@ class _Job:
             return Verdict(one.key, Outcome.APPLIED, one.external_id, looked)
         body = {"container": held.get("container"), "key": one.external_id, "value": value, "version": int(one.version)}
         reply = await self._client.post(CUSTOM_OBJECTS, body, self._lane, doing=Doing.CHANGE)
-        return Verdict(one.key, Outcome.APPLIED, one.external_id, self._written(reply, "", Doing.CHANGE))
+        return Verdict(one.key, Outcome.APPLIED, one.external_id, self._written(one, reply, Doing.CHANGE))
 
     async def _delete(self, one: Write, looked: Snapshot | Failure | None) -> Verdict:
         try:
@@ -258,7 +258,7 @@ class _Job:
             if error.failure.remedy is Remedy.GONE:
                 return Verdict(one.key, Outcome.APPLIED, one.external_id)
             raise
-        gone = self._written(reply, "", Doing.CHANGE)
+        gone = self._written(one, reply, Doing.CHANGE)
         return Verdict(one.key, Outcome.APPLIED, one.external_id, replace(gone, deleted=True))
 
     async def _deletable(self, one: Write, looked: Snapshot | Failure | None) -> str:
@@ -273,16 +273,20 @@ class _Job:
             return looked.version
         body = {"version": int(looked.version), "actions": [{"action": "unpublish"}]}
         reply = await self._client.post(self._resource.by_id(one.external_id), body, self._lane, doing=Doing.CHANGE)
-        return self._written(reply, "", Doing.CHANGE).version
+        return self._written(one, reply, Doing.CHANGE).version
 
     # -- what came of it ---------------------------------------------------------------------------------------
 
-    def _written(self, reply: Reply, envelope: str, doing: Doing) -> Snapshot:
-        """The resource in the answer to a write. One that cannot be read leaves the write's fate in doubt."""
+    def _written(self, one: Write, reply: Reply, doing: Doing, envelope: str = "") -> Snapshot:
+        """The resource in the answer to a write. One that cannot be read, or is another one, leaves the write's fate in
+        doubt."""
         try:
-            return snapshot(self._resource, reply.body.get(envelope) if envelope else reply.body)
+            made = snapshot(self._resource, reply.body.get(envelope) if envelope else reply.body)
         except VendorError as error:
             raise VendorError(from_unusable(200, error.failure.message, doing)) from None
+        if doing is Doing.CHANGE and made.external_id != one.external_id:
+            raise VendorError(from_unusable(200, f"another {self._resource.type_id} than was written", doing))
+        return made
 
     async def _applied(self, one: Write, made: Snapshot) -> Verdict:
         return Verdict(one.key, Outcome.APPLIED, made.external_id, await self._complete(one, made))
@@ -293,7 +297,9 @@ class _Job:
         for path in self._expand:
             if not _expand_from(data, path, one):
                 try:
-                    return await fetch(self._client, self._mapping, self._resource.by_id(made.external_id), self._lane)
+                    return await fetch(
+                        self._client, self._mapping, self._resource.identity, made.external_id, self._lane
+                    )
                 except VendorError as error:
                     # The write stands, whatever becomes of this read: the next poll brings what is missing here.
                     log.info("snapshot_incomplete", path=path, code=error.failure.code)

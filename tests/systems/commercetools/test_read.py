@@ -122,3 +122,11 @@ async def test_each_keeps_the_order_and_the_bound() -> None:
 
     assert await each(range(20), work, 3) == [number * 2 for number in range(20)]
     assert most == 3
+
+
+async def test_an_answer_with_another_resource_says_nothing_of_the_one_that_was_asked_for() -> None:
+    vendor = ScriptedVendor(lambda _: httpx.Response(200, json=customer("b", key="k-b")))
+    for asking in (read, find):
+        with pytest.raises(VendorError) as caught:
+            await asking(client_on(vendor), CUSTOMERS, ["k-a"], Lane.LIVE)
+        assert caught.value.failure.code == "bad-response"

@@ -305,3 +305,14 @@ async def test_what_cannot_be_written_is_refused_without_a_call() -> None:
     await system.close()
     assert [one.failure.remedy for one in refused if one.failure] == [Remedy.ASK] * 4
     assert vendor.requests == []
+
+
+async def test_an_answer_about_another_resource_leaves_the_fate_of_the_write_in_doubt() -> None:
+    vendor = ScriptedVendor(lambda _: httpx.Response(200, json=customer("c-2", 2)))
+    for one in (UPDATE, replace(UPDATE, action=Action.DELETE, values={})):
+        (verdict,) = await send(vendor, one)
+        assert (verdict.external_id, remedy_of(verdict)) == ("c-1", Remedy.LOOK)
+
+
+def remedy_of(verdict: Verdict) -> Remedy | None:
+    return verdict.failure.remedy if verdict.failure else None
