@@ -18,7 +18,7 @@ from syncd.sandbox.server import Sandbox
 from syncd.systems.contract import Severity, System
 from syncd.systems.hubspot.associations import VENDORS_OWN
 from syncd.systems.hubspot.journal_pages import SCOPES
-from syncd.systems.hubspot.settings import AppGrant, Settings
+from syncd.systems.hubspot.settings import AppGrant, OAuthGrant, Settings
 from syncd.systems.hubspot.system import HubSpot
 from syncd.systems.hubspot.values import wire
 from tests.conformance.bench import Bench, FreePayer
@@ -159,7 +159,8 @@ class HubspotBench(Bench):
     title = "HubSpot"
     configuration = CONFIGURATION
     subjects = SUBJECTS
-    tokens_expire = False
+    oauth: ClassVar[bool] = True
+    """Signed in as an OAuth app, whose tokens lapse; otherwise with a fixed token."""
     version: ClassVar[str] = "2026-03"
     """Of the vendor's API; see :class:`OlderBench`."""
 
@@ -185,8 +186,10 @@ class HubspotBench(Bench):
         self.vendor.journal.settings.publish_seconds = 0.0
         self.vendor.people.act({"op": "define", "definition": MACHINE})
         self.inbox = await Inbox().open()
+        app = OAUTH_APP.client_id, Secret(OAUTH_APP.client_secret), Secret(self.vendor.refresh_token)
+        token, grant = (None, OAuthGrant(*app)) if self.oauth else (Secret(self.vendor.token), None)
         settings = self._settings(
-            access_token=Secret(self.vendor.token), base_url=self.sandbox.url("hubspot"), public_url=self.inbox.url
+            access_token=token, oauth=grant, base_url=self.sandbox.url("hubspot"), public_url=self.inbox.url
         )
         self.system = HubSpot(settings, FreePayer(), World(self.clock, random.Random(3)))
         await self.system.open()
@@ -242,6 +245,9 @@ class HubspotBench(Bench):
     async def regain_field(self, shape: Shape, path: str) -> None:
         self._act("restore_property", shape, name=path)
 
+    def expire_token(self) -> None:
+        self.vendor.tokens.expire_all()
+
     def living(self, shape: Shape, key: str) -> int:
         rows = self.vendor.objects()[self.vendor.account.kinds.of(shape.name).name]
         return sum(1 for one in rows if not one["archived"] and one["properties"].get(KEY) == key)
@@ -256,6 +262,7 @@ class OlderBench(HubspotBench):
     """v3, and v4 for associations: supported until 2027."""
 
     title = "HubSpot, v3"
+    oauth = tokens_expire = False
     version = "v3"
 
 

@@ -1,7 +1,7 @@
 """The access token: fixed, or bought with an OAuth grant and renewed by the clock.
 
 The vendor says that a 401 alone does not prove expiry. So a token is renewed before it ends, once more after a 401 that
-met it, and a 401 that meets a fresh one stands.
+met it, and a 401 that meets a fresh one, which never yet was good for anything, stands.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EARLY_SECONDS: Final = 120.0
 """How long before its end a token is renewed; one that lives shorter than twice as long, at half its time."""
 
 FRESH_SECONDS: Final = 60.0
-"""A token younger than this that meets a 401 was refused, not expired."""
+"""A token younger than this that meets a 401 at once was refused, not expired."""
 
 SignIn = Callable[[Any, Lane], Awaitable[Mapping[str, Any]]]
 """Buys a token with a grant (:class:`OAuthGrant` or :class:`AppGrant`): the answer of the token endpoint."""
@@ -41,13 +41,11 @@ class Auth:
         self._sign_in = sign_in
         self._keep = keep
         self._token: Secret | None = None
+        self._proved: Secret | None = None
+        """A token that the vendor took."""
         self._born = 0.0
         self._until = 0.0
         self._turn = asyncio.Lock()
-
-    @property
-    def renewable(self) -> bool:
-        return self._grant is not None
 
     async def token(self, lane: Lane) -> Secret:
         """A token that is good now. Raises :class:`VendorError`."""
@@ -60,6 +58,10 @@ class Auth:
                 return self._token
             return await self._buy(lane)
 
+    def proved(self, token: Secret) -> None:
+        """The vendor took this token."""
+        self._proved = token
+
     async def renew(self, refused: Secret, lane: Lane) -> Secret | None:
         """A newer token than the one refused with 401, or ``None`` when there is nothing to hope for."""
         if self._grant is None:
@@ -67,7 +69,7 @@ class Auth:
         async with self._turn:
             if self._token is not None and self._token != refused:
                 return self._token
-            if self._world.clock.monotonic() - self._born < FRESH_SECONDS:
+            if self._proved != refused and self._world.clock.monotonic() - self._born < FRESH_SECONDS:
                 return None
             return await self._buy(lane)
 

@@ -112,7 +112,9 @@ class Client:
         if answer.status == 401:  # Certainly not applied, so sending it again is safe.
             newer = await self._auth.renew(token, lane)
             if newer is not None:
-                answer = await self._signed(ask, lane, newer)
+                token, answer = newer, await self._signed(ask, lane, newer)
+        if answer.status != 401:
+            self._auth.proved(token)
         return self._open_reply(answer, writes=ask.writes)
 
     async def _signed(self, ask: _Ask, lane: Lane, token: Secret) -> RawReply:

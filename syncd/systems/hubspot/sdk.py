@@ -146,7 +146,9 @@ class Sdk:
         if raw.status == 401:
             newer = await self._auth.renew(token, lane)
             if newer is not None:
-                raw = await self._paid(lambda: run(newer), Call(kind), lane)
+                token, raw = newer, await self._paid(lambda: run(newer), Call(kind), lane)
+        if raw.status not in {0, 401}:
+            self._auth.proved(token)
         return self._open(raw, writes=writes)
 
     async def _paid(self, run: Callable[[], Raw], call: Call, lane: Lane) -> Raw:
