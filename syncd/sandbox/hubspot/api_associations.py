@@ -279,7 +279,7 @@ def _labels(call: Call, source: Kind, target: Kind, rest: Sequence[str]) -> Answ
             type_id, label = required(body, "associationTypeId", "label")
             graph.rename_label(source, target, integer(type_id, "associationTypeId"), label)
             return 204, None
-        case "DELETE", [type_id] if type_id.isdigit():
+        case "DELETE", [type_id] if type_id.isdecimal():
             graph.type(source, target, USER_DEFINED, int(type_id))
             graph.delete_label(source, target, int(type_id))
             return 204, None

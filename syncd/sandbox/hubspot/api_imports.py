@@ -45,7 +45,7 @@ def _found(imports: Imports, id_: str) -> Import:
 
 def _listed(call: Call, rows: Sequence[Mapping[str, Any]], default: int) -> dict[str, Any]:
     limit, after = call.number("limit", default, 100), call.request.param("after")
-    start = int(after) if after.isdigit() else 0
+    start = int(after) if after.isdecimal() else 0
     out: dict[str, Any] = {"results": rows[start : start + limit]}
     if start + limit < len(rows):
         out["paging"] = call.next_page(str(start + limit))

@@ -50,7 +50,7 @@ def file(request: Request, journal: Journal) -> Reply:
         return _refused(400, "InvalidArgument", "Only one auth mechanism allowed")
     offset = request.path.removeprefix(FILES).removesuffix(".json")
     ends = request.param("Expires", "0")
-    entry = journal.file(offset, ends if ends.isdigit() else "0", request.param("Signature"))
+    entry = journal.file(offset, ends if ends.isdecimal() else "0", request.param("Signature"))
     if entry is None:
         return _refused(403, "AccessDenied", "Request has expired")
     return Reply(200, orjson.dumps(entry.json()), content_type="application/json")
@@ -89,7 +89,7 @@ def _portal(call: Call, journal: Journal) -> None:
 
 
 def _count(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) <= MOST:
+    if not text.isdecimal() or not 0 < int(text) <= MOST:
         raise validation(f"count must be between 1 and {MOST}: {text}")
     return int(text)
 
@@ -145,7 +145,7 @@ def _subscriptions(call: Call, journal: Journal) -> Answer:
 
 
 def _found(journal: Journal, id_: str) -> JournalSubscription:
-    one = journal.subscriptions.get(int(id_)) if id_.isdigit() else None
+    one = journal.subscriptions.get(int(id_)) if id_.isdecimal() else None
     if one is None:
         raise not_found(f"No subscription {id_}")
     return one
@@ -217,7 +217,7 @@ def _filters(call: Call, journal: Journal, method: str, rest: Sequence[str]) -> 
             owner = _found(journal, id_)
             return 200, [_filter(journal, one) for one, held in journal.filters.items() if held[0] == owner.id]
         case (("GET" | "DELETE"), [id_]):
-            number = int(id_) if id_.isdigit() else -1
+            number = int(id_) if id_.isdecimal() else -1
             if number not in journal.filters:
                 raise not_found(f"No filter {id_}")
             if method == "GET":

@@ -61,7 +61,7 @@ def _page(call: Call, kind: Kind) -> Answer:
     history = call.names("propertiesWithHistory")
     limit = call.number("limit", 10, MAX_PAGE_WITH_HISTORY if history else MAX_PAGE)
     after = call.request.param("after") or "0"
-    if not after.isdigit():
+    if not after.isdecimal():
         raise validation(f"after {after} is not valid", context={"after": [after]})
     records, more = call.account.records.page(kind, int(after), limit, archived=call.flag("archived"))
     view = View(call, kind, call.names("properties"), history)

@@ -58,7 +58,7 @@ def _body(request: Request) -> dict[str, Any]:
 
 
 def _found(sender: WebhookSender, id_: str) -> Subscription:
-    one = sender.subscriptions.get(int(id_)) if id_.isdigit() else None
+    one = sender.subscriptions.get(int(id_)) if id_.isdecimal() else None
     if one is None:
         raise not_found(f"No subscription {id_}")
     return one

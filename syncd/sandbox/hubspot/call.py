@@ -141,7 +141,7 @@ class Call:
 
     def number(self, parameter: str, default: int, most: int) -> int:
         raw = self.request.param(parameter) or str(default)
-        if not raw.isdigit() or not 0 < int(raw) <= most:
+        if not raw.isdecimal() or not 0 < int(raw) <= most:
             raise validation(f"{parameter} must be between 1 and {most}: {raw}", context={parameter: [raw]})
         return int(raw)
 

@@ -39,7 +39,7 @@ class _Spaced(RecordBase):
         return str(self.first + rank * _STRIDE + mix(self.world.seed, rank, self.salt) % 20)
 
     def rank_of(self, id: str) -> int | None:  # noqa: A002
-        if not (id.isascii() and id.isdigit()):
+        if not (id.isascii() and id.isdecimal()):
             return None
         rank = (int(id) - self.first) // _STRIDE
         return rank if 0 <= rank < self.size and self.id_at(rank) == id else None
@@ -64,7 +64,7 @@ class Contacts(PeopleBase[str, AlwaysThere], _Spaced):
 
     def survivor(self, id_: str) -> str:
         """A record that absorbed another: the lost id is the next one."""
-        before = str(int(id_) - 1) if id_.isascii() and id_.isdigit() else ""
+        before = str(int(id_) - 1) if id_.isascii() and id_.isdecimal() else ""
         rank = self.rank_of(before)
         return before if rank is not None and self.roster.fate(rank) is Fate.ABSORBED else ""
 

@@ -36,7 +36,7 @@ def checked(conditions: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, An
     for one in conditions:
         operator = one.get("operator")
         for name in ("filterType", "property", "operator"):
-            if not one.get(name):
+            if not isinstance(one.get(name), str) or not one[name]:
                 raise missing_fields(name)
         if operator not in {*_TESTS, *_LISTS, *_EMPTINESS}:
             raise validation(f"operator {operator} is not known")

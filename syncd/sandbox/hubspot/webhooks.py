@@ -300,7 +300,7 @@ class WebhookSender:
             "X-HubSpot-Timeout-Millis": "10000",
         }
         # No connection or no whole answer in time: a failed attempt.
-        with contextlib.suppress(httpx.HTTPError, TimeoutError):
+        with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, TimeoutError):
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 reply = await client.post(settings.target_url, content=body, headers=headers)
             return reply.status_code < 300

@@ -238,7 +238,7 @@ class Imports:
             data = await self._sdk.call(
                 SEARCH, mapping.object, public_object_search_request=body, lane=lane, kind="search"
             )
-            results = [one for one in listed(data) if str(one.get("id")).isdigit()]
+            results = [one for one in listed(data) if str(one.get("id")).isdecimal()]
             for one in results:
                 key = wanted.get(value_of(one, mapping.key_path).casefold())
                 if key is not None:

@@ -85,7 +85,7 @@ def standing_of(told: Mapping[str, Any], portal: int) -> Asked | None:
     type_, id_ = str(told.get("subscriptionType")), told.get("id")
     if not of_account(told, portal) or type_ not in OURS or not isinstance(id_, int | str):
         return None
-    if told.get("deletedAt") or not str(id_).isdigit() or told.get("objectIds"):
+    if told.get("deletedAt") or not str(id_).isdecimal() or told.get("objectIds"):
         return None  # Gone, or about single objects: not one that serves us.
     return Asked(
         type_, str(told.get("objectTypeId") or ""), _texts(told.get("actions")), _texts(told.get("properties")),

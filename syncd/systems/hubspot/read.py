@@ -239,7 +239,7 @@ class Reader:
                 found += [
                     Snapshot(mapping.object, gone, {}, modified_at=stamps.get(into, 0), merged_into=into)
                     for gone in value_of(one, MERGED).split(";")
-                    if gone.isdigit() and gone != into
+                    if gone.isdecimal() and gone != into
                 ]
         return found
 

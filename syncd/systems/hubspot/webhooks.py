@@ -1,8 +1,8 @@
 """HubSpot's webhooks: signature v3, and events as changes. No I/O.
 
 The vendor sends again for a day whatever was not taken, also what was refused with a 4xx: so only what is certainly bad
-is refused, what is authentic but not understood is kept as an opaque change, and where syncd itself cannot judge it says
-so (503).
+is refused, what is authentic but not understood is kept as an opaque change, and where syncd itself cannot judge it
+says so (503).
 """
 
 from __future__ import annotations
