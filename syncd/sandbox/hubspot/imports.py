@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from syncd.runtime.clock import Clock
 from syncd.sandbox.hubspot.account import Account, Claims, Plan
-from syncd.sandbox.hubspot.errors import ApiError
+from syncd.sandbox.hubspot.errors import ApiError, validation
 from syncd.sandbox.hubspot.kinds import Kind
 from syncd.sandbox.hubspot.records import Record, Source
 from syncd.sandbox.hubspot.values import iso
@@ -107,7 +107,10 @@ class Imports:
 
     def add(self, request: Mapping[str, Any], kind: Kind, operation: str, columns: Sequence[Column],
             text: str, source: Source, *, header: bool) -> Import:  # fmt: skip
-        rows = [row for row in csv.reader(io.StringIO(text)) if row]
+        try:
+            rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+        except csv.Error as error:
+            raise validation(f"INVALID_SPREADSHEET: {error}") from None
         if header:
             rows = rows[1:]
         self._last += self._dice.randrange(1, 50)

@@ -68,7 +68,7 @@ class Checker:
         if isinstance(told.get("timeZone"), str):
             self._vitals.time_zone = told["timeZone"]
         portal = self._settings.portal_id
-        if portal and told.get("portalId") != portal:
+        if portal and str(told.get("portalId")) != str(portal):
             message = f"the credential belongs to account {told.get('portalId')}, not to {portal}"
             return self._finding(Severity.ERROR, "wrong-account", "account", message, "set the right credential")
         message = (

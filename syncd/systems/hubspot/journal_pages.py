@@ -24,7 +24,7 @@ from syncd.systems.hubspot.auth import Auth
 from syncd.systems.hubspot.client import Client
 from syncd.systems.hubspot.errors import incomplete, parse
 from syncd.systems.hubspot.journal_events import object_of
-from syncd.systems.hubspot.objects import listed, of_account
+from syncd.systems.hubspot.objects import of_account
 from syncd.systems.hubspot.read import milliseconds
 from syncd.systems.hubspot.settings import AppGrant, Paths, Settings
 from syncd.systems.hubspot.vitals import Vitals
@@ -145,8 +145,8 @@ class Pages:
 
     async def latest(self, lane: Lane) -> str:
         """The newest offset; empty for a journal in which nothing stands."""
-        address = _address(await self._lost_or("latest", "", lane))
-        return address.offset if address else ""
+        told = await self._lost_or("latest", "", lane)
+        return _addresses([told])[0].offset if told else ""
 
     async def next(self, offset: str, lane: Lane) -> Entry | None:
         """The entry behind an offset, the first one behind an empty offset, or ``None`` when there is none yet: then
@@ -195,9 +195,9 @@ class Pages:
         found = await self._several(f"batch/{at}/next" if at else "batch/earliest", lane) if self._batches else None
         if found is None:
             # Gone, or no batches are to be had here: asking for one entry tells which.
-            one = _address(await self._lost_or(f"offset/{at}/next" if at else "earliest", offset, lane))
+            told = await self._lost_or(f"offset/{at}/next" if at else "earliest", offset, lane)
             self._batches = False
-            found = [one] if one else []
+            found = _addresses([told] if told else [])
         self._addresses = {}
         before = offset
         for one in found:
@@ -211,7 +211,7 @@ class Pages:
             told = await self._ask(f"{tail}/{BATCH}", lane)
         except PositionLostError:
             return None
-        return [one for one in map(_address, listed(told)) if one]
+        return _addresses(told.get("results") if isinstance(told, Mapping) else told or [])
 
     async def _lost_or(self, tail: str, offset: str, lane: Lane) -> Any:
         try:
@@ -255,11 +255,15 @@ class Pages:
             self._entries.popitem(last=False)
 
 
-def _address(told: Any) -> Address | None:
-    if not isinstance(told, Mapping):
-        return None
-    url, offset = told.get("url"), told.get("currentOffset")
-    return Address(url, offset) if isinstance(url, str) and isinstance(offset, str) and url and offset else None
+def _addresses(told: Any) -> list[Address]:
+    """Raises :class:`VendorError` where one cannot be read: leaving it out would pass over its entry."""
+    found: list[Address] = []
+    for one in told if isinstance(told, list) else [None]:
+        url, offset = (one.get("url"), one.get("currentOffset")) if isinstance(one, Mapping) else (None, None)
+        if not (isinstance(url, str) and isinstance(offset, str) and url and offset):
+            raise VendorError(Failure(Remedy.RETRY, "unreadable-reply", "the journal named no entry's address", 200))
+        found.append(Address(url, offset))
+    return found
 
 
 def unavailable(failure: Failure) -> Failure:

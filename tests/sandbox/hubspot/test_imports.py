@@ -71,7 +71,7 @@ async def test_rows_are_upserted_by_a_unique_property_and_those_that_fail_are_to
 
 async def test_one_import_after_the_other_and_a_cancelled_one_stops(portal: Portal) -> None:
     portal.vendor.imports.settings.rows_per_second = 10.0
-    rows = "".join(f"k{n},k{n}@example.com,x\n" for n in range(50))
+    rows = "".join(f"k{n},k{n}@example.com,x\r" for n in range(50))  # lines as an old Macintosh ended them
     first = (await start(portal, request_of(*KEYED, header=False), rows)).json()["id"]
     second = (await start(portal, request_of(*KEYED, header=False), rows.replace("k", "m"))).json()["id"]
     await portal.clock.advance(2.5)
@@ -94,6 +94,7 @@ async def test_what_makes_no_sense_is_refused_before_a_row_is_looked_at(portal: 
     wrong = request_of(*KEYED)
     wrong["files"][0]["fileName"] = "other.csv"
     assert (await start(portal, wrong, "x\n")).status_code == 400
+    assert (await start(portal, request_of(*KEYED), "x" * 200_000 + "\n")).status_code == 400
     assert (await portal.http.post(ROOT, json={})).status_code == 415
     portal.vendor.tokens.add_static("pat-poor", portal.vendor.tokens.of(f"Bearer {portal.vendor.token}").app, ["oauth"])
     poor = await portal.http.get(ROOT, headers={"authorization": "Bearer pat-poor"})

@@ -238,6 +238,20 @@ async def test_where_there_are_no_batches_entries_are_read_one_by_one_and_a_lost
 
 
 @pytest.mark.parametrize(
+    "told", [{"results": [7]}, {"results": [{"url": "", "currentOffset": "b"}]}, {"results": "x"}, {"more": 1}, [{}]]
+)
+async def test_an_address_that_cannot_be_read_is_not_passed_over(told):
+    vendor = Vendor(lambda _: httpx.Response(200, json=told))
+    world = World(ManualClock())
+    client = Client(settings(), Books(), world, Auth(settings(), world, None), Vitals(), vendor.transport(), "journal")
+    client.open()
+    pages = Pages(client, Files(settings(), Books(), world), Paths(), world)
+    with pytest.raises(VendorError, match="unreadable-reply"):
+        await pages.next("a", Lane.LIVE)
+    await client.close()
+
+
+@pytest.mark.parametrize(
     ("url", "fine"),
     [("https://files.example.com/x?Signature=1", True), ("http://files.example.com/x", False),
      ("http://127.0.0.1:81/x", True), ("http://127.0.0.1:82/x", False), ("ftp://x/y", False), ("file:///etc", False),
