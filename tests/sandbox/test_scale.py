@@ -11,6 +11,8 @@ import pytest
 from syncd.runtime.clock import ManualClock
 from syncd.sandbox.bigcommerce import inhabitants
 from syncd.sandbox.command import KNOWN_VENDORS, simulator
+from syncd.sandbox.lazy import Segment
+from syncd.sandbox.salesforce.soql_run import compile_query
 from syncd.sandbox.server import Sandbox
 from syncd.sandbox.world.roster import Fate
 from syncd.sandbox.world.world import World
@@ -217,6 +219,24 @@ async def test_the_store_looks_at_no_more_rows_than_it_shows(
     name = {"/api/v3/io/companies": "updatedAt", "/stores/abc123/v3/customers": "date_modified"}.get(path, "id")
     stamps = [row[name] for row in rows] if name != "id" else []
     assert stamps == sorted(stamps, reverse=True)
+
+
+@pytest.mark.parametrize("field", ["LastModifiedDate", "CreatedDate", "SystemModstamp"])
+@pytest.mark.parametrize("literal", ["2025-12-01T00:00:00Z", "LAST_N_DAYS:20"])
+async def test_a_query_by_a_moment_looks_at_rows_changed_since_and_finds_what_a_walk_of_all_finds(
+    town: Town, monkeypatch: pytest.MonkeyPatch, field: str, literal: str
+) -> None:
+    await town.box.clock.advance((1_765_500_000_000 - town.box.clock.now_ms()) / 1000)
+    org, base = town.vendors["salesforce"].org, town.vendors["salesforce"].inhabitants
+    least = compile_query(org, f"SELECT Id FROM Contact WHERE {field} >= {literal}")
+    everything = compile_query(org, f"SELECT Id, {field} FROM Contact").rows()
+    looked: list[int] = []
+    row = Segment.row
+    monkeypatch.setattr(Segment, "row", lambda segment, rank: (looked.append(rank), row(segment, rank))[1])
+    found = {one.id for one in least.rows()}
+    assert found == {one.id for one in everything if least.matching([one])}
+    assert bool(found) is (field != "CreatedDate")  # all were made before 2025
+    assert len(looked) < base.size / 2
 
 
 async def test_hubspot_pages_searches_merges_and_forgets_contacts_that_were_always_there(town: Town) -> None:

@@ -138,6 +138,10 @@ def _by_index(scope: Scope, table: Table, term: Any, *, deleted: bool) -> Iterat
     return None
 
 
+_NOT_AFTER_STAMP = frozenset({"SystemModstamp", "LastModifiedDate", "CreatedDate"})
+"""Moments of a row that are never later than its SystemModstamp."""
+
+
 def least_stamp(scope: Scope, node: Any) -> str:
     """The earliest SystemModstamp a row that passes can have; empty where it may be any."""
     match node:
@@ -145,8 +149,9 @@ def least_stamp(scope: Scope, node: Any) -> str:
             return max(least_stamp(scope, term) for term in terms)
         case Both(_, terms):
             return min(least_stamp(scope, term) for term in terms)
-        case Compare(Path() as path, ">" | ">=" | "=", Literal("moment") as literal):
+        case Compare(Path() as path, ">" | ">=" | "=", Literal() as literal):
             found = scope.resolve(path)
-            if found.field.name == "SystemModstamp" and not found.parents:
-                return str(operand(scope, found.field, literal))[:19]
+            if found.field.name in _NOT_AFTER_STAMP and not found.parents:
+                value = operand(scope, found.field, literal)
+                return str((value[0] if isinstance(value, tuple) else value) or "")[:19]
     return ""
