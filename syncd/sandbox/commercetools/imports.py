@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final
 
 from syncd.sandbox.commercetools.auth import Grant, require
@@ -196,7 +197,8 @@ class Imports:
         stamp, due = instant_of(now), instant_of(now - self.delay_ms)
         for key in [key for key, one in self.containers.items() if one["expiresAt"] <= stamp]:
             self.lose(key)
-        for id_ in [id_ for id_, one in self._operations.items() if one["expiresAt"] <= stamp]:
+        # In the order of their making, and so of their end.
+        for id_ in list(takewhile(lambda id_: self._operations[id_]["expiresAt"] <= stamp, self._operations)):
             self._operations.pop(id_)
             self._drafts.pop(id_, None)
         for id_ in [id_ for id_ in self._drafts if self._operations[id_]["createdAt"] <= due]:

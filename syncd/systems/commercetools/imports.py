@@ -47,8 +47,9 @@ PATIENCE: Final = 3600.0
 """Seconds until operations that are still at work are left, in doubt."""
 UNRESOLVED_PATIENCE: Final = 60.0
 """Seconds that the vendor is given to find what is referred to, once nothing else is at work."""
-FAILURES_BORNE: Final = 5
-"""Looks that may go wrong one after the other."""
+TROUBLE_BORNE: Final = 300.0
+"""Seconds for which every look may go wrong, as in an outage: what is given up too early is made by creates, and by the
+import all the same."""
 
 _CONTAINER: Final = re.compile(r"[A-Za-z0-9_-]{2,256}")
 _PLAIN: Final = frozenset({"RequiredField", "InvalidInput", "InvalidOperation"})
@@ -209,26 +210,26 @@ class Importer:
         """The operations of a job once none is at work, or patience ends. Raises :class:`VendorError` and
         :class:`LostError`."""
         clock = self._world.clock
-        began, wait, failures, quiet_since = clock.monotonic(), FIRST_WAIT, 0, None
+        began, wait = clock.monotonic(), FIRST_WAIT
+        quiet_since: float | None = None
+        troubled_since: float | None = None
         while True:
             await clock.sleep(wait)
-            wait = min(wait * 1.5, LONGEST_WAIT)
+            wait, now = min(wait * 1.5, LONGEST_WAIT), clock.monotonic()
             try:
                 states = await self._states(job.id, lane)
-                failures = 0
+                at_work = states.get("processing", 0) > 0 or sum(states.values()) < expected
+                quiet_since = None if at_work else now if quiet_since is None else quiet_since
+                unresolved = states.get("unresolved", 0) + states.get("waitForMasterVariant", 0)
+                # Counts trail the operations a little, so what was not counted on is looked for twice.
+                patience = UNRESOLVED_PATIENCE if unresolved else 0.0 if expected else FIRST_WAIT
+                if (quiet_since is not None and now - quiet_since >= patience) or now - began > PATIENCE:
+                    return await self._operations(job, lane)
+                troubled_since = None
             except VendorError as error:
-                failures += 1
-                if error.failure.remedy not in (Remedy.RETRY, Remedy.WAIT) or failures >= FAILURES_BORNE:
+                troubled_since = now if troubled_since is None else troubled_since
+                if error.failure.remedy not in (Remedy.RETRY, Remedy.WAIT) or now - troubled_since >= TROUBLE_BORNE:
                     raise
-                continue
-            now = clock.monotonic()
-            at_work = states.get("processing", 0) > 0 or sum(states.values()) < expected
-            quiet_since = None if at_work else quiet_since or now
-            unresolved = states.get("unresolved", 0) + states.get("waitForMasterVariant", 0)
-            # Counts trail the operations a little, so what was not counted on is looked for twice.
-            patience = UNRESOLVED_PATIENCE if unresolved else 0.0 if expected else FIRST_WAIT
-            if (quiet_since is not None and now - quiet_since >= patience) or now - began > PATIENCE:
-                return await self._operations(job, lane)
 
     async def _states(self, container: str, lane: Lane) -> dict[str, int]:
         told = await self._look(f"import-containers/{container}/import-summaries", (), lane)

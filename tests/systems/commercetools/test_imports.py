@@ -200,6 +200,21 @@ async def test_whatever_goes_wrong_nothing_is_doubled_and_nothing_passes_for_wri
     assert len(shop.rows()) == 60
 
 
+async def test_an_outage_of_minutes_while_an_import_is_watched_is_waited_out(shop: Shop) -> None:
+    system = await shop.connected()
+    shop.account.imports.delay_ms = 120_000
+    task = asyncio.ensure_future(system.write(CUSTOMERS, [create(n) for n in range(40)], Lane.BULK))
+    while len(shop.account.imports._operations) < 40:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    shop.sandbox.set_faults("fail_before=1")
+    for _ in range(120):
+        await shop.clock.advance(1.0)
+        await asyncio.sleep(0.001)
+    shop.sandbox.set_faults("none")
+    verdicts = await shop.while_time_goes_on(task)
+    assert {one.outcome for one in verdicts} == {Outcome.APPLIED}
+
+
 async def test_a_container_that_is_lost_is_not_waited_for(shop: Shop) -> None:
     system = await shop.connected()
     shop.account.imports.delay_ms = 3000
