@@ -108,6 +108,8 @@ class _Weigher:
         self._list_size = list_size
         self._sized = sized
         self._fragments = {one.name.value: one for one in document.definitions if one.kind == "fragment_definition"}
+        self._weighed: dict[tuple[str, int], int] = {}
+        """Fragments by name and list size: one that is spread twice within one that is spread twice is weighed once."""
 
     def total(self) -> int:
         return sum(
@@ -120,16 +122,20 @@ class _Weigher:
         weight = 0
         for one in selection.selections:
             if one.kind == "fragment_spread":
-                fragment = self._fragments[one.name.value]
-                weight += self._of(
-                    fragment.selection_set, self._schema.type_map[fragment.type_condition.name.value], size
-                )
+                weight += self._spread(one.name.value, size)
             elif one.kind == "inline_fragment":
                 named = self._schema.type_map[one.type_condition.name.value] if one.type_condition else parent
                 weight += self._of(one.selection_set, named, size)
             elif one.selection_set is not None:
                 weight += self._field(one, parent, size)
         return weight
+
+    def _spread(self, name: str, size: int) -> int:
+        if (name, size) not in self._weighed:
+            fragment = self._fragments[name]
+            kind = self._schema.type_map[fragment.type_condition.name.value]
+            self._weighed[name, size] = self._of(fragment.selection_set, kind, size)
+        return self._weighed[name, size]
 
     def _field(self, one: Any, parent: Any, size: int) -> int:
         from graphql import get_named_type, get_nullable_type, is_list_type

@@ -14,15 +14,13 @@ from syncd.sandbox.commercetools.shapes import check, shape
 _NAME = re.compile(r"[-_~.a-zA-Z0-9]{1,256}")
 _DRAFT = shape("container:text key:text value:any version?:int")
 PATH = "custom-objects"
+_DEEPEST = 100
+"""Chosen: no source tells how deep a value may nest."""
 
 
 def find(project: Project, container: str, key: str) -> Row | None:
-    objects = project.collections[PATH]
-    for id_ in objects.holders("container", [container]) or ():
-        row = objects.get(id_)
-        if row is not None and row["key"] == key:
-            return row
-    return None
+    id_ = project.documents.get((container, key))
+    return project.collections[PATH].get(id_) if id_ is not None else None
 
 
 def upsert(project: Project, body: Any, actor: Actor) -> tuple[Row, bool]:
@@ -38,7 +36,9 @@ def upsert(project: Project, body: Any, actor: Actor) -> tuple[Row, bool]:
         if draft.get("version", 0) != 0:
             raise invalid_input("The version of a new custom object must be 0 or left out.")
         fresh = {name: draft.get(name) for name in ("container", "key", "value")}
-        return project.create(PATH, fresh, actor), True
+        made = project.create(PATH, fresh, actor)
+        project.documents[made["container"], made["key"]] = made["id"]
+        return made, True
     if "version" in draft:
         check_version(old, draft["version"])
     return project.replace(PATH, old, {**old, "value": draft.get("value")}, actor), False
@@ -51,12 +51,15 @@ def delete(project: Project, row: Row, version: str, actor: Actor) -> Row:
     if version:
         check_version(row, int(version))
     project.delete(PATH, row, actor)
+    del project.documents[row["container"], row["key"]]
     return row
 
 
-def _without_nulls(value: Any) -> Any:
+def _without_nulls(value: Any, depth: int = 0) -> Any:
+    if depth > _DEEPEST:
+        raise invalid_json("value: nested too deeply.")
     if isinstance(value, dict):
-        return {name: _without_nulls(one) for name, one in value.items() if one is not None}
+        return {name: _without_nulls(one, depth + 1) for name, one in value.items() if one is not None}
     if isinstance(value, list):
-        return [_without_nulls(one) for one in value]
+        return [_without_nulls(one, depth + 1) for one in value]
     return value

@@ -119,6 +119,8 @@ class Project:
         self.collections = {path: Collection(**indexes) for path, indexes in _INDEXES.items()}
         self.skus: dict[str, tuple[str, int]] = {}
         """SKU to product id and variant id."""
+        self.documents: dict[tuple[str, str], str] = {}
+        """Container and key to the id of a custom object."""
         self.slugs: dict[tuple[str, str], str] = {}
         """Locale and slug to product id."""
         self.created_at = self.now()

@@ -96,6 +96,14 @@ async def test_standard_clients_can_look_the_schema_up(shop: Shop) -> None:
     assert not validate(schema, parsed('{ orders(where: "x") { results { orderNumber cart { id } } } }'))
 
 
+async def test_fragments_within_fragments_are_weighed_once_each(shop: Shop) -> None:
+    spread = " ".join(
+        f"fragment f{n} on CustomerQueryResult {{ ...f{n + 1} a{n}: results {{ id }} ...f{n + 1} }}" for n in range(60)
+    )
+    told = await ask(shop, f"{{ customers {{ ...f0 }} }} {spread} fragment f60 on CustomerQueryResult {{ count }}")
+    assert told["errors"][0]["code"] == "QueryComplexityLimitExceeded"
+
+
 async def test_a_limit_of_null_is_the_usual_one_and_one_that_is_no_number_is_refused(shop: Shop) -> None:
     assert (await ask(shop, "{ customers(limit: null) { count } }"))["data"] == {"customers": {"count": 0}}
     told = await shop.post(

@@ -135,6 +135,10 @@ async def test_custom_objects_are_upserted_and_nulls_are_not_kept(shop: Shop) ->
     second = await shop.post("/custom-objects", {**body, "value": 7}, 200)
     assert (second["id"], second["version"], second["value"]) == (first["id"], 2, 7)
     stale = await shop.post("/custom-objects", {**body, "version": 1}, 409)
+    deep: Any = 1
+    for _ in range(200):
+        deep = [deep]
+    await shop.post("/custom-objects", {**body, "value": deep}, 400)
     assert code(stale) == "ConcurrentModification"
     assert await shop.get("/custom-objects/sync/a.1") == second
     page = await shop.get("/custom-objects/sync", where="value = 7", withTotal="false")
