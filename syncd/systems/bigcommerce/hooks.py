@@ -64,12 +64,20 @@ class Hooks:
             return
         self._due |= dict.fromkeys(due, now + self._settings.tend_seconds)
         try:
-            for fault in await self.faults(due, lane):
-                await self.mend(fault, lane)
+            found = await self.faults(due, lane)
         except VendorError as error:
-            self._due |= dict.fromkeys(due, now + self._settings.tend_seconds / 10)
-            code = error.failure.code
-            log.warning("webhooks_untended", connection=self._settings.connection, code=code, scope=due[0])
+            self._untended(due, now, error)
+            return
+        for fault in found:
+            try:
+                await self.mend(fault, lane)
+            except VendorError as error:  # the others are mended nevertheless
+                self._untended([fault.scope], now, error)
+
+    def _untended(self, scopes: Sequence[str], now: float, error: VendorError) -> None:
+        self._due |= dict.fromkeys(scopes, now + self._settings.tend_seconds / 10)
+        code = error.failure.code
+        log.warning("webhooks_untended", connection=self._settings.connection, code=code, scope=scopes[0])
 
     async def faults(self, scopes: Iterable[str], lane: Lane) -> list[Fault]:
         """What is wrong with our webhooks for these scopes. Raises :class:`VendorError`."""

@@ -9,7 +9,7 @@ left goes one by one. An empty value cannot be stored: clearing deletes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from syncd.model.change import Lane
@@ -139,7 +139,10 @@ class Metafields:
             try:
                 await self._client.v3(method, path, lane, doing, body)
             except VendorError as error:
-                refused.update(dict.fromkeys(places, error.failure))
+                failure = error.failure
+                if failure.status == 404:  # one that the body names has gone meanwhile: the next read tells which
+                    failure = replace(failure, remedy=Remedy.REREAD)
+                refused.update(dict.fromkeys(places, failure))
 
         for part in chunks(news, size):
             body = [_draft(place, wanted[place]) for place in part]

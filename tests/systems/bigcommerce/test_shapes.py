@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from syncd.model.change import Lane
@@ -99,6 +100,28 @@ async def test_an_order_whose_lines_are_gone_is_told_without_them() -> None:
     await system.open()
     (order,) = await scanned(system, ORDERS)
     assert (order.external_id, order.data["items"]) == ("5", [])
+    await system.close()
+
+
+async def test_a_scope_that_the_vendor_refuses_does_not_keep_other_webhooks_from_being_made() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            asked.append(orjson.loads(request.content)["scope"])
+            return httpx.Response(422, json={"status": 422, "title": "No", "errors": {"scope": "invalid"}})
+        return httpx.Response(200, json={"data": [], "meta": {}})
+
+    settings = Settings(
+        "shop", "abc123", Secret("t"), webhook_url="https://x.example.com/", webhook_secrets=(Secret("s"),)
+    )
+    system = Bigcommerce(settings, FreePayer(), World(ManualClock(), random.Random(1)), httpx.MockTransport(answer))
+    await system.open()
+    mapping = replace(PLAIN, object="price_lists")
+    await system.poll(mapping, '{"at": 1}', Lane.SCHEDULED)
+    assert asked == list(KINDS["price_lists"].hooks)
+    await system.poll(mapping, '{"at": 1}', Lane.SCHEDULED)
+    assert asked == list(KINDS["price_lists"].hooks), "they are asked for again only when it is time"
     await system.close()
 
 
