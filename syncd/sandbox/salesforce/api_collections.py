@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from syncd.sandbox.salesforce.api_rows import key_field, mapping
+from syncd.sandbox.salesforce.api_rows import key_field, listed, mapping
 from syncd.sandbox.salesforce.call import Answer, Call, result
 from syncd.sandbox.salesforce.errors import SalesforceError, no_column, not_there
 from syncd.sandbox.salesforce.fields import Field
@@ -248,7 +248,7 @@ def _read(call: Call, kind: ObjectType) -> Answer:
         ids, names = call.param("ids").split(","), call.param("fields").split(",")
     else:
         body = call.body()
-        ids, names = [str(one) for one in body.get("ids", ())], [str(one) for one in body.get("fields", ())]
+        ids, names = (list(map(str, listed(body.get(part, []), part))) for part in ("ids", "fields"))
     if len(ids) > MAX_READ:
         raise _too_many(MAX_READ)
     getters = []

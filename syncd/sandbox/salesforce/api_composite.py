@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from syncd.sandbox.salesforce import api_collections
-from syncd.sandbox.salesforce.api_rows import mapping
+from syncd.sandbox.salesforce.api_rows import listed, mapping
 from syncd.sandbox.salesforce.call import Answer, Call
 from syncd.sandbox.salesforce.errors import SalesforceError, not_there
 from syncd.sandbox.salesforce.objects import ObjectType
@@ -85,9 +85,10 @@ class _Run:
 
     def _one(self, one: Mapping[str, Any]) -> Answer:
         try:
+            headers = dict(mapping(one.get("httpHeaders") or {}, "httpHeaders"))
             url = self._filled(str(one["url"]))
             body = self._filled(one.get("body"))
-            sub = self._call.sub(str(one["method"]), url, body, dict(one.get("httpHeaders") or {}), self.unit)
+            sub = self._call.sub(str(one["method"]), url, body, headers, self.unit)
         except SalesforceError as error:
             return Answer(error.status, error.body())
         return undone(self._dispatch, sub)
@@ -224,7 +225,7 @@ def _tree(call: Call, kind: ObjectType) -> Answer:
     with call.unit() as unit:
         start = unit.mark()
         for of, record, parent, link in nodes:
-            reference = str(dict(record.get("attributes") or {}).get("referenceId", ""))
+            reference = str(mapping(record.get("attributes") or {}, "attributes").get("referenceId", ""))
             values = {name: value for name, value in record.items() if not _has_records(value)}
             try:
                 row = unit.insert(of, {**values, **({link: ids[parent]} if link else {})})
@@ -263,5 +264,5 @@ def _plant(
             found = call.org.schema.child(kind, name)
             if found is None:
                 raise SalesforceError("INVALID_FIELD", f"No such relation '{name}' on {kind.name}")
-            for child in value["records"]:
+            for child in listed(value["records"], "records"):
                 _plant(call, found[0], mapping(child, "a record"), nodes, place, found[1].name, depth + 1)

@@ -298,3 +298,10 @@ def mapping(value: object, what: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise SalesforceError("JSON_PARSER_ERROR", f"{what} must be a JSON object")
     return value
+
+
+def listed(value: object, what: str) -> list[Any]:
+    """A part of a body that must be a list."""
+    if not isinstance(value, list):
+        raise SalesforceError("JSON_PARSER_ERROR", f"{what} must be a JSON array")
+    return value

@@ -9,6 +9,10 @@ from typing import Any, Final
 from syncd.sandbox.salesforce.errors import SalesforceError
 
 MAX_LENGTH: Final = 100_000
+MOST: Final = 2**31 - 1
+"""The largest LIMIT and OFFSET there is."""
+DEEPEST: Final = 100
+"""Parentheses and negations within one another."""
 AGGREGATES: Final = frozenset({"COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX"})
 _TOKEN = re.compile(
     r"""
@@ -158,6 +162,7 @@ class _Parser:
         self._text = text
         self._all = _tokens(text)
         self._place = 0
+        self._depth = 0
 
     # -- words
 
@@ -252,7 +257,7 @@ class _Parser:
         token = self._next()
         if token.kind != "number" or not token.text.isdigit():
             raise self._wrong(token)
-        return int(token.text)
+        return min(int(token.text), MOST)
 
     def _selected(self) -> Path | Call | Query:
         if self._take("("):
@@ -303,13 +308,19 @@ class _Parser:
         return first
 
     def _factor(self) -> Any:
+        if not self._is("NOT", "("):
+            return self._comparison()
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise SalesforceError("QUERY_TOO_COMPLICATED", "The query is nested too deeply")
         if self._take("NOT"):
-            return Not(self._factor())
-        if self._take("("):
+            inner: Any = Not(self._factor())
+        else:
+            self._need("(")
             inner = self._or()
             self._need(")")
-            return inner
-        return self._comparison()
+        self._depth -= 1
+        return inner
 
     def _comparison(self) -> Compare:
         left = self._operand()

@@ -14,7 +14,7 @@ from syncd.sandbox.salesforce.ids import normal
 from syncd.sandbox.salesforce.objects import ObjectType
 from syncd.sandbox.salesforce.org import Org
 from syncd.sandbox.salesforce.records import Getter, Row
-from syncd.sandbox.salesforce.soql import Literal, Path, pointed
+from syncd.sandbox.salesforce.soql import Literal, Path, malformed, pointed
 from syncd.sandbox.salesforce.soql_dates import Span, span
 
 
@@ -120,17 +120,20 @@ def operand(scope: Scope, one: Field, literal: Literal) -> Any:
         return one.key(literal.value) or None
     if literal.kind == "text":
         raise misfit(scope, one, literal, quoted=False)
-    match one.type:
-        case "boolean" if literal.kind == "boolean":
-            return literal.value
-        case kind if kind in NUMBERS and literal.kind == "number":
-            return literal.value
-        case "datetime" if literal.kind == "moment":
-            return _moment(literal.value)
-        case "date" if literal.kind == "day":
-            return date.fromisoformat(literal.value).isoformat()
-        case "date" | "datetime" if literal.kind == "named":
-            return _span(scope, one, literal)
+    try:
+        match one.type:
+            case "boolean" if literal.kind == "boolean":
+                return literal.value
+            case kind if kind in NUMBERS and literal.kind == "number":
+                return literal.value
+            case "datetime" if literal.kind == "moment":
+                return _moment(literal.value)
+            case "date" if literal.kind == "day":
+                return date.fromisoformat(literal.value).isoformat()
+            case "date" | "datetime" if literal.kind == "named":
+                return _span(scope, one, literal)
+    except (ValueError, OverflowError):
+        raise malformed(pointed(scope.text, literal.at, f"Invalid date: {literal.value}")) from None
     raise misfit(scope, one, literal, quoted=False)
 
 

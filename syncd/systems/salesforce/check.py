@@ -81,7 +81,11 @@ class Checker:
             remedy = 'auth = "client_credentials" with an external client app'
             found.append(self._finding(Severity.WARNING, "legacy-sign-in", "credential", told, remedy))
         versions = await self._rest.call(lambda sf: _versions(sf), Lane.OPERATOR)  # noqa: PLW0108
-        known = [str(one.get("version")) for one in versions.data or () if isinstance(one, Mapping)]
+        known = [
+            str(one.get("version"))
+            for one in (versions.data if isinstance(versions.data, list) else ())
+            if isinstance(one, Mapping)
+        ]
         if known and self._settings.api_version not in known:
             told = f"the org does not speak version {self._settings.api_version}; the newest is {known[-1]}"
             found.append(self._finding(Severity.ERROR, "version-unsupported", "account", told, "set api_version"))

@@ -25,6 +25,7 @@ from syncd.systems.salesforce.collections import (
 )
 from syncd.systems.salesforce.describe import Describer, Schema
 from syncd.systems.salesforce.draft import Draft, repeatable
+from syncd.systems.salesforce.ids import is_id
 from syncd.systems.salesforce.rest import Rest
 from syncd.systems.salesforce.soql import literal, name, select
 from syncd.systems.salesforce.values import body
@@ -125,8 +126,8 @@ async def _doomed(
         for row in rows:
             key = str(row.get(mapping.key_path) or "")
             ours = key.startswith(f"{parent.write.key}:") and key.casefold() not in kept
-            if ours and row.get("Id") not in known:
-                doomed.append((parent, str(row["Id"])))
+            if ours and is_id(row.get("Id")) and row["Id"] not in known:
+                doomed.append((parent, row["Id"]))
     return doomed
 
 

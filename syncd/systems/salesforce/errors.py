@@ -122,8 +122,8 @@ def failure_of_row(text: str, *, creates: bool) -> Failure:
     """The failure of one row of a Bulk job: ``CODE:message:fields --``."""
     code, _, rest = text.partition(":")
     message, _, tail = rest.rpartition(":")
-    fields = tuple(one.strip() for one in tail.removesuffix("--").split(",") if one.strip())
-    if not message:
+    fields = tuple(tail.removesuffix("--").replace(",", " ").split())
+    if not message or not tail.endswith("--"):
         message, fields = rest, ()
     failure = _failure(Told(code.strip(), message.strip(), fields), 200, writes=True, creates=creates)
     return replace(failure, single=True, reply=excerpt(text))

@@ -73,7 +73,11 @@ class Prices:
         accounts: dict[str, str] = {}
         for part in chunks(sorted({one for one in buyers.values() if is_id(one)}), ASKED):
             rows = await self._rest.query_all(select(("Id", "AccountId"), "Contact", among("Id", part)), lane)
-            accounts |= {long_id(str(one["Id"])): str(one["AccountId"]) for one in rows if one.get("AccountId")}
+            accounts |= {
+                long_id(one["Id"]): str(one["AccountId"])
+                for one in rows
+                if is_id(one.get("Id")) and one.get("AccountId")
+            }
         for draft in open_:
             account = accounts.get(long_id(buyers[id(draft)])) or fallback
             if account:
@@ -140,6 +144,8 @@ class Prices:
             for part in portions(sorted({value for _, _, named, value in wanted if named == path}), ASKED):
                 where = f"IsActive = TRUE AND {among('Pricebook2Id', books)} AND {among(column, part)}"
                 for row in await self._rest.query_all(select(columns, "PricebookEntry", where, "Id"), lane):
+                    if not is_id(row.get("Id")):
+                        continue
                     currency = str(row.get("CurrencyIsoCode") or "") if several else ""
                     place = (long_id(str(row.get("Pricebook2Id"))), currency, path, _at(row, column).casefold())
                     known.setdefault(place, long_id(str(row["Id"])))

@@ -82,8 +82,12 @@ class Reader:
         found: dict[str, str] = {}
         for part in portions(dict.fromkeys(keys), QUERY_IDS):
             soql = select(("Id", name(mapping.key_path)), mapping.object, among(name(mapping.key_path), part))
-            held = {str(row.get(mapping.key_path)).casefold(): row for row in await self._rest.query_all(soql, lane)}
-            found |= {key: long_id(str(held[key.casefold()]["Id"])) for key in part if key.casefold() in held}
+            held = {
+                str(row.get(mapping.key_path)).casefold(): long_id(row["Id"])
+                for row in await self._rest.query_all(soql, lane)
+                if is_id(row.get("Id"))
+            }
+            found |= {key: held[key.casefold()] for key in part if key.casefold() in held}
         return found
 
     async def survivors(self, object_: str, ids: Sequence[str], lane: Lane) -> dict[str, str]:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -183,6 +183,7 @@ class Rest:
 
 def _page(answer: Answer) -> Mapping[str, Any]:
     data = answer.data
-    if not isinstance(data, dict) or not isinstance(data.get("records"), list):
+    records = data.get("records") if isinstance(data, dict) else None
+    if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
         raise VendorError(Failure(Remedy.RETRY, "unreadable-reply", "the query answered without records", 200))
-    return data
+    return cast("dict[str, Any]", data)

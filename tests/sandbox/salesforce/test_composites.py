@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.sandbox.salesforce.conftest import DATA, KEY, House
 
 
@@ -140,3 +142,23 @@ async def test_graphs_succeed_or_fail_each_on_its_own(house: House) -> None:
     ]
     reply = (await house.call("POST", "/composite/graph", json={"graphs": graphs})).json()["graphs"]
     assert [one["isSuccessful"] for one in reply] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/composite/sobjects/Contact", {"ids": 5, "fields": ["Id"]}),
+        ("/composite/sobjects/Contact", {"ids": [], "fields": None}),
+        ("/composite/tree/Account", {"records": [{"attributes": "x", "Name": "x"}]}),
+        ("/composite/tree/Account", {"records": [{"Name": "x", "Contacts": {"records": None}}]}),
+    ],
+)
+async def test_a_part_of_another_kind_is_refused_in_the_vendors_words(house: House, path: str, body: Any) -> None:
+    assert await house.refused("POST", path, json=body) == (400, "JSON_PARSER_ERROR")
+
+
+async def test_headers_of_a_subrequest_that_are_none_fail_that_one(house: House) -> None:
+    part = {"method": "GET", "url": DATA + "/limits", "referenceId": "a", "httpHeaders": [1]}
+    reply = await house.call("POST", "/composite", json={"compositeRequest": [part]})
+    (answer,) = reply.json()["compositeResponse"]
+    assert (answer["httpStatusCode"], answer["body"][0]["errorCode"]) == (400, "JSON_PARSER_ERROR")

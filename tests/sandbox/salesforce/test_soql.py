@@ -155,3 +155,19 @@ async def test_what_a_query_is_refused_for(house: House, soql: str, code: str) -
 def test_any_text_parses_or_is_refused_in_the_vendors_words(text: str) -> None:
     with suppress(Refused):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("tail", "code"),
+    [
+        ("WHERE CreatedDate > 2026-99-99T00:00:00Z", "MALFORMED_QUERY"),
+        ("WHERE CreatedDate = LAST_N_DAYS:99999999999", "MALFORMED_QUERY"),
+        (f"WHERE {'(' * 2000}Id != NULL{')' * 2000}", "QUERY_TOO_COMPLICATED"),
+    ],
+)
+async def test_what_no_calendar_and_no_patience_has_is_refused(house: House, tail: str, code: str) -> None:
+    assert await house.refused("GET", "/query", params={"q": f"SELECT Id FROM Contact {tail}"}) == (400, code)
+
+
+async def test_a_limit_beyond_all_numbers_is_none(house: House) -> None:
+    assert isinstance(await house.query(f"SELECT Id FROM Contact LIMIT {10**20}"), list)

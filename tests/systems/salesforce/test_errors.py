@@ -112,7 +112,11 @@ def test_an_item_says_nothing_of_the_connection_and_names_every_field() -> None:
     ("UNABLE_TO_LOCK_ROW:unable to obtain exclusive access:--", "UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access", ()),
     ("DUPLICATE_VALUE:duplicate value found: K__c duplicates value on record with id: 003000000000123:K__c,L__c --",
      "DUPLICATE_VALUE", "duplicate value found: K__c duplicates value on record with id: 003000000000123", ("K__c", "L__c")),
+    ("REQUIRED_FIELD_MISSING:Required fields are missing: [A, B]:A B --", "REQUIRED_FIELD_MISSING",
+     "Required fields are missing: [A, B]", ("A", "B")),
     ("INVALID_EMAIL_ADDRESS:bad", "INVALID_EMAIL_ADDRESS", "bad", ()),
+    ("INVALID_TYPE_ON_FIELD_IN_RECORD:not a date: today or so", "INVALID_TYPE_ON_FIELD_IN_RECORD",
+     "not a date: today or so", ()),
 ])  # fmt: skip
 def test_a_row_of_a_bulk_result_is_read(text: str, code: str, message: str, fields: tuple[str, ...]) -> None:
     failure = failure_of_row(text, creates=True)
