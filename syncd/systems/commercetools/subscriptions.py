@@ -9,12 +9,13 @@ SubscriptionHealthStatus.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from syncd.model.change import Lane
 from syncd.model.failure import Remedy
 from syncd.model.mapping import ObjectMapping
+from syncd.runtime.secret import MASK
 from syncd.systems.commercetools.client import Client, segment
 from syncd.systems.commercetools.errors import Doing
 from syncd.systems.commercetools.provision import REMEDY, refused
@@ -51,7 +52,11 @@ HEALTH: Final[Mapping[str, tuple[Severity, str, str]]] = {
 }
 """Health status to what it means and what to do."""
 
-STOPPED: Final = "ConfigurationErrorDeliveryStopped"
+REFUSED: Final[Mapping[str, str]] = {
+    "ConfigurationErrorDeliveryStopped": "the vendor has stopped sending",
+    "ConfigurationError": "the queue refuses notifications",
+}
+"""Statuses in which the destination is told anew: its secrets may be others by now, and cannot be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +94,9 @@ def plan(held: Mapping[str, Any], draft: Mapping[str, Any], subscription: Subscr
         return Plan((f"the format is {form.get('type')}",), anew=True)
     what, actions = [], list[Mapping[str, Any]]()
     moved = any(destination.get(name) != value for name, value in subscription.destination.items())
-    if moved or held.get("status") == STOPPED:
-        what.append("the destination is another one" if moved else "the vendor has stopped sending")
+    refusal = REFUSED.get(str(held.get("status")))
+    if moved or refusal:
+        what.append(refusal or "the destination is another one")
         actions.append({"action": "changeDestination", "destination": draft["destination"]})
     for name, action in (("changes", "setChanges"), ("messages", "setMessages")):
         if _types(held.get(name)) != _types(draft[name]):
@@ -154,7 +160,7 @@ class _Keeper:
         try:
             await self._client.post("subscriptions", self._draft, Lane.OPERATOR, doing=Doing.CREATE)
         except VendorError as error:
-            return refused("subscription-missing", self._subject, f"{what} could not be made", error)
+            return self._refused("subscription-missing", f"{what} could not be made", error)
         return Finding(Severity.OK, "subscription-missing", self._subject, f"{what} was made", applied=True)
 
     async def audit(self, held: Mapping[str, Any], *, apply: bool) -> list[Finding]:
@@ -170,9 +176,17 @@ class _Keeper:
         try:
             held = await self._mend(held, found)
         except VendorError as error:
-            return [refused("subscription-differs", self._subject, f"{what}; it could not be mended", error)]
+            return [self._refused("subscription-differs", f"{what}; it could not be mended", error)]
         mended = Finding(Severity.OK, "subscription-differs", self._subject, f"{what}: mended", applied=True)
         return [mended, self._health(held)]
+
+    def _refused(self, code: str, what: str, error: VendorError) -> Finding:
+        """In the vendor's words, which may repeat the value that it does not like."""
+        finding = refused(code, self._subject, what, error)
+        message = finding.message
+        for secret in filter(None, self._subscription.secrets.values()):
+            message = message.replace(secret.reveal(), MASK)
+        return replace(finding, message=message)
 
     async def _mend(self, held: Mapping[str, Any], found: Plan) -> Mapping[str, Any]:
         address = f"subscriptions/{segment(str(held.get('id')))}"

@@ -11,9 +11,10 @@ import pytest
 from syncd.runtime.clock import ManualClock, World
 from syncd.runtime.secret import Secret
 from syncd.sandbox.commercetools import ApiClient, CommercetoolsSandbox
+from syncd.sandbox.commercetools.errors import ApiError
 from syncd.sandbox.server import Sandbox
 from syncd.systems.commercetools.settings import Subscription
-from syncd.systems.commercetools.subscriptions import HEALTH, STOPPED, plan, wanted
+from syncd.systems.commercetools.subscriptions import HEALTH, REFUSED, plan, wanted
 from syncd.systems.commercetools.system import CommercetoolsSystem
 from syncd.systems.contract import Finding, Severity
 
@@ -99,7 +100,7 @@ async def test_its_health_is_reported_and_mended_where_that_is_ours_to_do(shop: 
     assert status in health.message
     await shop.run(SHOP, apply=True)
     (row,) = shop.held()
-    assert row["status"] == ("Healthy" if status == STOPPED else status)
+    assert row["status"] == ("Healthy" if status in REFUSED else status)
 
 
 async def test_another_destination_is_set_and_another_format_makes_it_anew(shop: Shop) -> None:
@@ -118,11 +119,21 @@ async def test_another_destination_is_set_and_another_format_makes_it_anew(shop:
     assert (row["id"] != before["id"], row["format"]["type"]) == (True, "Platform")
 
 
-async def test_what_the_vendor_refuses_is_told_in_its_words(shop: Shop) -> None:
+async def test_what_the_vendor_refuses_is_told_in_its_words_without_secrets(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await shop.account.act({"op": "destinations", "reachable": False})
     (found,) = await shop.run(SHOP, apply=True)
     assert (found.severity, found.applied) == (Severity.ERROR, False)
     assert "test message" in found.message
+
+    def echoes() -> None:
+        raise ApiError(400, "InvalidField", "The value 'a-hidden-secret' is not valid for field 'accessSecret'.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.account.notifier, "test", echoes)
+        (found,) = await shop.run(SHOP, apply=True)
+    assert "'***' is not valid" in found.message
     (found,) = await shop.run(SHOP, apply=None, client="plain")
     assert "manage_subscriptions" in found.message
 
