@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
+import orjson
 
 from syncd import __version__
 from syncd.model.change import Lane
@@ -24,6 +25,9 @@ from syncd.systems.mishaps import failure_of_exception, out_of_budget
 
 LARGEST_REPLY: Final = 64 * 1024 * 1024
 """Bytes after decompression."""
+
+UNWRITABLE: Final = "value-unwritable"
+"""Code of the failure of a value that was never sent."""
 
 WIRE_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, TimeoutError)
 
@@ -156,6 +160,15 @@ class Wire:
         finally:
             await response.aclose()
         return response.status_code, dict(response.headers.items()), b"".join(pieces)
+
+
+def encoded(body: Any) -> bytes:
+    """A body as JSON. Raises :class:`VendorError` with the remedy ASK for what JSON cannot say, such as half a
+    character."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        raise VendorError(Failure(Remedy.ASK, UNWRITABLE, "a value cannot be written as JSON")) from None
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

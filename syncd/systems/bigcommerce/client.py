@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import httpx
-import orjson
 import structlog
 
 from syncd.model.change import Lane
@@ -19,7 +18,7 @@ from syncd.runtime.clock import World
 from syncd.systems.bigcommerce.errors import Doing, from_reply, from_unusable, http_date, parsed
 from syncd.systems.bigcommerce.settings import Settings
 from syncd.systems.contract import Call, Payer, VendorError
-from syncd.systems.wire import RawReply, Wire
+from syncd.systems.wire import RawReply, Wire, encoded
 
 log = structlog.get_logger(__name__)
 
@@ -175,7 +174,7 @@ class Client:
         sent = {"x-auth-token": self.settings.access_token.reveal(), "x-correlation-id": trace, **headers}
         content = None
         if body is not None:
-            content = _encoded(body)
+            content = encoded(body)
             sent["content-type"] = "application/json"
         request = httpx.Request(method, url, params=list(params) or None, headers=sent, content=content)
         raw = await self._wire.send(request, call, lane, writes=doing.writes)
@@ -241,13 +240,6 @@ def _rows(found: Any) -> list[Mapping[str, Any]]:
     if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
         raise VendorError(from_unusable(200, "the answer holds no list of resources", Doing.READ))
     return found
-
-
-def _encoded(body: Any) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except orjson.JSONEncodeError:
-        raise VendorError(Failure(Remedy.ASK, "value-unwritable", "a value cannot be written as JSON")) from None
 
 
 def chunks(found: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:

@@ -10,7 +10,6 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
-import orjson
 import structlog
 
 from syncd.model.change import Lane
@@ -21,7 +20,7 @@ from syncd.systems.commercetools.errors import Doing, from_reply, from_unusable,
 from syncd.systems.commercetools.reading import Reading
 from syncd.systems.commercetools.settings import CommercetoolsSettings
 from syncd.systems.contract import Call, Payer, VendorError
-from syncd.systems.wire import RawReply, Wire
+from syncd.systems.wire import RawReply, Wire, encoded
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +105,7 @@ class Client:
         self, method: str, path: str, lane: Lane, params: Params, body: Mapping[str, Any] | None, doing: Doing
     ) -> Reply:
         """Send, and once more with a new token where the old one was refused."""
-        content = _encoded(body)
+        content = None if body is None else encoded(body)
         token = await self._tokens.get(lane)
         raw = await self._send(method, path, lane, params, content, doing, token)
         if raw.status == 401 and from_reply(raw.status, raw.headers, raw.content, doing).code == "invalid_token":
@@ -169,12 +168,3 @@ class Client:
 def segment(text: str) -> str:
     """An id or key as one segment of a path."""
     return quote(text, safe="")
-
-
-def _encoded(body: Mapping[str, Any] | None) -> bytes | None:
-    if body is None:
-        return None
-    try:
-        return orjson.dumps(body)
-    except orjson.JSONEncodeError:
-        raise VendorError(Failure(Remedy.ASK, "value-unwritable", "a value cannot be written as JSON")) from None

@@ -78,7 +78,7 @@ class Auth:
             raise AssertionError("a fixed token is never bought")
         answer = await self._sign_in(self._grant, lane)
         text = answer.get("access_token")
-        if not isinstance(text, str) or not text:
+        if not isinstance(text, str) or not text or not text.isascii():
             raise VendorError(Failure(Remedy.RETRY, "no-token", "the token endpoint answered without a token", 200))
         if isinstance(self._grant, OAuthGrant):
             await self._rotated(self._grant, answer.get("refresh_token"))

@@ -17,6 +17,7 @@ from syncd.systems.contract import VendorError
 from syncd.systems.hubspot.client import Client, Reply
 from syncd.systems.hubspot.errors import SCHEMA_CODES, SPLITTABLE, failure_of_item, no_verdict, read_error
 from syncd.systems.hubspot.objects import listed
+from syncd.systems.wire import UNWRITABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ async def write_objects(client: Client, path: str, inputs: Sequence[Input], lane
 def sort_refusal(part: Sequence[Input], failure: Failure) -> tuple[dict[str, Done], list[Sequence[Input]]]:
     """Verdicts that a refusal of the whole call settles, and the parts to try again. Pure."""
     passing = failure.remedy is Remedy.RETRY  # It speaks of no input: halving would only multiply the calls.
-    if passing or failure.status not in SPLITTABLE or len(part) == 1:
+    one_of_them = failure.status in SPLITTABLE or failure.code == UNWRITABLE
+    if passing or not one_of_them or len(part) == 1:
         return {one.trace: Done(failure=failure) for one in part}, []
     setters = [one for one in part if set(failure.fields) & set(one.body["properties"])]
     others = [one for one in part if one not in setters]

@@ -128,14 +128,14 @@ async def _strays(
     found: list[tuple[Parent, str]] = []
     try:
         held = await tied(client, paths, mapping.object, object_, list(doubtful), lane)
-        owners = {child: parent for parent, children in held.items() for child in children}
+        owners = {child: parent for parent in doubtful for child in held[parent]}
         keys = await _keys(client, paths, object_, mapping.key_path, list(owners), lane)
     except VendorError as error:
         for parent, _part in doubtful.values():
             parent.fail(repeatable(error.failure))
         return []
-    for child, key in keys.items():
-        parent, part = doubtful[owners[child]]
+    for child, owner in owners.items():
+        key, (parent, part) = keys.get(child, ""), doubtful[owner]
         wanted = {f"{parent.write.key}:{one.key}" for one in part.upsert}
         if key.startswith(f"{parent.write.key}:") and key not in wanted:
             found.append((parent, child))

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx
-import orjson
 
 from syncd.model.change import Lane
 from syncd.model.failure import Failure
@@ -19,7 +18,7 @@ from syncd.systems.hubspot.auth import Auth
 from syncd.systems.hubspot.errors import failure_of_reply, incomplete, observed, parse
 from syncd.systems.hubspot.settings import AppGrant, Settings
 from syncd.systems.hubspot.vitals import Vitals
-from syncd.systems.wire import RawReply, Wire
+from syncd.systems.wire import RawReply, Wire, encoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Client:
 
     async def post(self, path: str, body: Any, lane: Lane, *, writes: bool = False) -> Reply:
         """``writes`` says that the call may change something, so that an unclear end is not taken for a failure."""
-        return await self._authorised(_Ask("POST", path, orjson.dumps(body), writes=writes), lane)
+        return await self._authorised(_Ask("POST", path, encoded(body), writes=writes), lane)
 
     async def send(self, path: str, body: bytes, content_type: str, lane: Lane) -> Reply:
         """Something that is not JSON, and may change something."""

@@ -260,7 +260,16 @@ def _fits(mapping: ObjectMapping, write: Write, values: Mapping[str, str]) -> bo
         and not write.external_id
         and write.converts is None
         and "" not in values.values()
+        and _sayable(write.key, *values.values())
     )
+
+
+def _sayable(*texts: str) -> bool:
+    """Half a character has no bytes: a batch says which object has one."""
+    try:
+        return bool("".join(texts).encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _name(told: Mapping[str, Any]) -> str:

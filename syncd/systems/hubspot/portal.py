@@ -22,7 +22,7 @@ class Portal:
         if not self._id:
             told = await self._sdk.get(self._paths.account(), lane)
             found = told.get("portalId") if isinstance(told, Mapping) else None
-            found = int(found) if isinstance(found, str) and found.isdecimal() else found
+            found = int(found) if isinstance(found, str) and found.isdecimal() and len(found) < 16 else found
             if not isinstance(found, int) or isinstance(found, bool) or found <= 0:
                 raise VendorError(Failure(Remedy.RETRY, "unreadable-reply", "the account does not say its id", 200))
             self._id = found

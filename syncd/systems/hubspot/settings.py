@@ -87,6 +87,8 @@ class Settings:
     def __post_init__(self) -> None:
         if (self.access_token is None) == (self.oauth is None):
             raise ValueError(f"{self.connection}: give an access token or an OAuth grant, one of them")
+        if self.access_token is not None and not self.access_token.reveal().isascii():
+            raise ValueError(f"{self.connection}: the access token has characters that no token has")
         if not (self.base_url.startswith("https://") or (self.base_url.startswith("http://") and self.loopback)):
             raise ValueError(f"{self.connection}: base_url must be https; plain http is for loopback only")
 

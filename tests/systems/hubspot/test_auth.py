@@ -153,3 +153,14 @@ def test_settings_show_no_secret():
     told = repr(Settings("crm", oauth=GRANT, webhook_secrets=(Secret("hook-secret"),)))
     assert "***" in told
     assert not {"client-secret", "refresh-1", "hook-secret"} & set(told.replace("'", " ").split())
+
+
+async def test_a_token_of_characters_that_no_header_has_is_refused_before_it_is_used():
+    with pytest.raises(ValueError, match="characters"):
+        Settings("crm", access_token=Secret("pat\N{EN DASH}eu1"))
+
+    async def sign_in(grant, lane):
+        return {"access_token": "\N{SUPERSCRIPT TWO}"}
+
+    with pytest.raises(VendorError, match="no-token"):
+        await oauth(ManualClock(NOW), sign_in).token(Lane.LIVE)

@@ -13,6 +13,7 @@ from syncd.model.delivery import Action, Outcome
 from syncd.model.failure import Remedy
 from syncd.systems.contract import ChildrenWrite, ChildWrite, RelationWrite, Write
 from syncd.systems.hubspot.batch import Input, waves
+from syncd.systems.hubspot.imports import _fits
 from syncd.systems.hubspot.values import wire
 
 from .kit import CONTACTS, KEY, PLAIN_DEALS, TOKEN, Books, Vendor, envelope, obj, reply, system
@@ -511,3 +512,16 @@ async def test_whoever_is_poisoned_everyone_else_is_written_once_and_told_so(poi
     failed = {int(key[-20:], 16) for key, one in verdicts.items() if one.outcome is Outcome.FAILED}
     assert failed == {n for n in poisoned if n < count}
     assert len(account.held) == count - len(failed)
+
+
+async def test_half_a_character_fails_its_own_write_and_no_other():
+    vendor = Vendor(lambda asked: reply(200, envelope([obj(str(n), {KEY: one}) for n, one in enumerate(asked.ids)])))
+    writes = [Write(f"k{n}", Action.CREATE, {"firstname": "\ud800" if n == 3 else "Ada"}) for n in range(8)]
+    hubspot = system(vendor)
+    await hubspot.open()
+    verdicts = {one.key: one for one in await hubspot.write(CONTACTS, writes, Lane.LIVE)}
+    await hubspot.close()
+    assert [key for key, one in verdicts.items() if one.failure] == ["k3"]
+    assert (verdicts["k3"].failure.remedy, verdicts["k3"].failure.code) == (Remedy.ASK, "value-unwritable")
+    assert not _fits(CONTACTS, writes[3], writes[3].values)
+    assert _fits(CONTACTS, writes[2], writes[2].values)
