@@ -15,6 +15,9 @@ log = structlog.get_logger(__name__)
 SIGN_IN: Final = frozenset({"invalid_client", "invalid_grant", "invalid_token", "unauthorized_client", "not-open"})
 """Codes of failures that the HTTP API would meet just so."""
 
+NOT_THE_VENDORS: Final = frozenset({"bad-response", "redirected"})
+"""Codes of answers that are cut, or of a host between that knows no such address."""
+
 
 class Reading:
     """What one connection knows. GraphQL is given up for a mapping, for as long as the process lives, at the first
@@ -46,8 +49,8 @@ class Reading:
     def gives_up(self, mapping: ObjectMapping, failure: Failure) -> bool:
         """Whether the HTTP API is to be asked instead: for this page, and mostly from now on."""
         passing = failure.remedy in (Remedy.RETRY, Remedy.WAIT) and failure.code != "graphql-error"
-        if failure.code == "bad-response" and failure.status < 500:
-            # Cut, or no GraphQL at all: this page is asked for otherwise, the next one may be whole.
+        if failure.code in NOT_THE_VENDORS:
+            # This page is asked for otherwise, and the next one may be whole. An outage shows there as well.
             return True
         if passing or failure.code in SIGN_IN or failure.remedy is Remedy.REFRESH:
             return False

@@ -338,6 +338,22 @@ async def test_data_with_errors_beside_it_is_never_taken_for_whole() -> None:
     await system.close()
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        httpx.Response(404, json={}), httpx.Response(405), httpx.Response(501, text="<html>"),
+        httpx.Response(302, headers={"location": "/"}), httpx.Response(200, text="<html>"),
+        httpx.Response(200, json={"data": None}), support.error(404, "ResourceNotFound"),
+    ],
+)  # fmt: skip
+async def test_a_host_that_knows_no_graphql_is_read_over_http(reply: httpx.Response) -> None:
+    vendor = ScriptedVendor(lambda request: reply if _graphql(request) else support.page(support.customer()))
+    system = support.system_on(vendor, reads="auto")
+    await system.open()
+    assert len((await system.scan(CUSTOMERS, None, Lane.BULK)).snapshots) == 1
+    await system.close()
+
+
 @pytest.mark.parametrize("reply", [support.error(503, "OverCapacity"), httpx.Response(502, text="<html>")])
 async def test_passing_trouble_is_trouble_and_gives_nothing_up(reply: httpx.Response) -> None:
     vendor = ScriptedVendor(lambda request: reply)
