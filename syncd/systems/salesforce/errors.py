@@ -172,8 +172,9 @@ def _text(body: bytes | str | None) -> str:
 
 
 def _clean(message: str) -> str:
-    """Failure messages reach logs: no addresses, no secrets."""
-    return _ADDRESS.sub("(address)", _SECRETS.sub(r"\1***", message))[:1000]
+    """Failure messages reach logs: no addresses, no secrets. Cut first: what is looked for takes the square of a long
+    word's length, and a refusal may repeat a whole text area."""
+    return _ADDRESS.sub("(address)", _SECRETS.sub(r"\1***", message[:1200]))[:1000]
 
 
 def _failure(told: Told, status: int, *, writes: bool, creates: bool) -> Failure:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import grpc
 import pytest
 from hypothesis import given
@@ -162,3 +164,10 @@ def test_no_row_makes_the_table_fail(text: str) -> None:
 
 
 # --- exceptions ------------------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_that_repeats_a_long_value_costs_no_time() -> None:
+    began = time.process_time()
+    told = failure_of_item(failed("STRING_TOO_LONG", "data value too large: " + "x" * 2_000_000), creates=True)
+    assert len(told.message) <= 1000
+    assert time.process_time() - began < 2

@@ -54,6 +54,25 @@ async def test_plain_records_are_read_eight_hundred_a_call(org: Vendor) -> None:
     assert len(result.found) == len(result.missing) == 500
 
 
+async def test_both_forms_of_an_id_are_found(org: Vendor) -> None:
+    org.on("POST", "composite/sobjects/Contact", lambda asked: Answer(200, [contact(1)]))
+    long = record_id(1)
+    async with connected(org) as crm:
+        result = await crm.read(PEOPLE, [long, long[:15]], Lane.LIVE)
+    assert set(result.found) == {long, long[:15]}
+    assert not result.missing
+
+
+async def test_a_query_whose_pages_repeat_themselves_ends(org: Vendor) -> None:
+    more = "/services/data/v67.0/query/01g-2000"
+    org.on("GET", "query/?", lambda asked: page([contact(1)], more))
+    org.on("GET", "query/01g-2000", lambda asked: page([contact(1)], more))
+    async with connected(org) as crm:
+        with pytest.raises(VendorError) as caught:
+            await crm.find(PEOPLE, ["customer-1"], Lane.LIVE)
+    assert caught.value.failure.code == "no-progress"
+
+
 async def test_a_merged_record_answers_with_the_survivor_of_the_survivor(org: Vendor) -> None:
     def query_all(asked: Asked) -> Answer:
         led = {record_id(1): record_id(2), record_id(2): record_id(3)}
