@@ -82,6 +82,8 @@ def reread_of(event: Event, overlap_ms: int) -> Reread | None:
     """Whether the event tells of changes without telling which."""
     if event.kind == "GAP_OVERFLOW":
         return Reread(event.object, max(0, event.at - overlap_ms), "overflow")
+    if not event.ids:
+        return Reread(event.object, max(0, event.at - overlap_ms), "event-unreadable")
     if any(not is_id(one) for one in event.ids):
         # A field's type was converted: every record may look different now, and none was modified.
         return Reread(event.object, 0, "all-records")

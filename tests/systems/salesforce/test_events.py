@@ -232,6 +232,9 @@ def test_events_that_do_not_say_what_changed_ask_for_a_span_or_for_everything() 
     wildcard = reread_of(event("GAP_UPDATE", ids=("003*",)), 60_000)
     assert wildcard is not None
     assert (wildcard.from_at, wildcard.reason) == (0, "all-records")
+    nobody = reread_of(event("UPDATE", ids=()), 60_000)
+    assert nobody is not None
+    assert (nobody.from_at, nobody.reason) == (NOW - 60_000, "event-unreadable")
     assert reread_of(event(changed=("Email",)), 60_000) is None
 
 
