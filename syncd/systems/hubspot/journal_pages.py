@@ -10,6 +10,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -98,11 +99,14 @@ class Files:
         await self._wire.close()
 
     def admits(self, url: str) -> bool:
-        """Encrypted anywhere; plain http only where the vendor itself is simulated on this machine."""
+        """Encrypted, at any host that is not one of this machine's or its network's own; otherwise only where the
+        vendor itself is."""
         parts = urlsplit(url)
         if parts.username or parts.password or not parts.hostname:
             return False
-        return parts.scheme == "https" or (parts.scheme, parts.netloc) == (self._base.scheme, self._base.netloc)
+        if (parts.scheme, parts.netloc) == (self._base.scheme, self._base.netloc):
+            return True
+        return parts.scheme == "https" and _elsewhere(parts.hostname)
 
     async def fetch(self, url: str, lane: Lane) -> tuple[int, bytes]:
         """Status and body. Raises :class:`VendorError`."""
@@ -118,6 +122,16 @@ class Files:
                 raise VendorError(Failure(Remedy.ASK, f"journal-{error.failure.code}", told)) from None
             raise
         return reply.status, reply.content
+
+
+def _elsewhere(host: str) -> bool:
+    """A name, or the address of a machine that the whole world can reach."""
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        last = host.rstrip(".").rpartition(".")[2]
+        # What ends in a number (127.1, 0x7f000001) is an address written in another way.
+        return last != "localhost" and not last.isdecimal() and not last.startswith("0x")
 
 
 def _theirs(status: int, _headers: Mapping[str, str], _body: bytes) -> tuple[int, Mapping[str, str]]:

@@ -254,7 +254,8 @@ async def test_an_address_that_cannot_be_read_is_not_passed_over(told):
 @pytest.mark.parametrize(
     ("url", "fine"),
     [("https://files.example.com/x?Signature=1", True), ("http://files.example.com/x", False),
-     ("http://127.0.0.1:81/x", True), ("http://127.0.0.1:82/x", False), ("ftp://x/y", False), ("file:///etc", False),
+     ("http://127.0.0.1:81/x", True), ("http://127.0.0.1:82/x", False), ("ftp://x/y", False), ("https://169.254.169.254/x", False), ("https://[::1]/x", False), ("https://localhost/", False),
+     ("https://127.1/", False), ("file:///etc", False),
      ("https://user:pass@files.example.com/x", False), ("", False)],
 )  # fmt: skip
 async def test_files_are_fetched_from_safe_addresses_only_and_without_a_token(url, fine):
