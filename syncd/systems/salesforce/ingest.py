@@ -26,7 +26,7 @@ from syncd.systems.mishaps import failure_of
 from syncd.systems.salesforce.csvs import LARGEST, Row, Sheet, sheets
 from syncd.systems.salesforce.describe import Schema
 from syncd.systems.salesforce.draft import Draft
-from syncd.systems.salesforce.errors import failure_of_row, no_verdict
+from syncd.systems.salesforce.errors import DAILY_SECONDS, failure_of_row, no_verdict, remedy_of_code
 from syncd.systems.salesforce.ids import is_id, long_id
 from syncd.systems.salesforce.read import Reader
 from syncd.systems.salesforce.settings import Settings
@@ -102,7 +102,7 @@ class Ingest:
         """Wait for a job, and take out of ``mine`` what its results speak of. ``False``: it may still be at work."""
         try:
             state, reason = await self._ended(id_, lane)
-            await self._results(id_, mark, mine, lane)
+            await self._results(id_, mark, mine, _unprocessed(reason), lane)
         except (VendorError, OutOfBudgetError) as error:
             _fail_all(mine.values(), _doubtful(failure_of(error)))
             return False
@@ -223,7 +223,9 @@ class Ingest:
             await clock.sleep(wait)
             wait = min(wait * 1.5, LONGEST_WAIT)
 
-    async def _results(self, job: str, mark: str, drafts: dict[str, Draft], lane: Lane) -> None:
+    async def _results(
+        self, job: str, mark: str, drafts: dict[str, Draft], unprocessed: Failure, lane: Lane
+    ) -> None:  # fmt: skip
         """Take out of ``drafts`` every row that the results speak of."""
         for kind in ("failedResults", "successfulResults", "unprocessedrecords"):
             if not drafts:
@@ -233,7 +235,7 @@ class Ingest:
             for row in rows:
                 draft = drafts.pop(_told_mark(row, mark), None)
                 if draft is not None:
-                    _settle(draft, kind, row)
+                    _settle(draft, kind, row, unprocessed)
 
     def _path(self, tail: str) -> str:
         return self._settings.data(f"jobs/ingest/{tail}".rstrip("/"))
@@ -251,12 +253,12 @@ def _told_mark(row: Mapping[str, str], mark: str) -> str:
     return named.casefold()
 
 
-def _settle(draft: Draft, kind: str, row: Mapping[str, str]) -> None:
+def _settle(draft: Draft, kind: str, row: Mapping[str, str], unprocessed: Failure) -> None:
     creates = not draft.external_id
     if kind == "failedResults":
         draft.fail(failure_of_row(row.get("sf__Error", ""), creates=creates))
     elif kind == "unprocessedrecords":
-        draft.fail(Failure(Remedy.RETRY, "unprocessed", "the job ended before it came to this row", single=True))
+        draft.fail(unprocessed)
     elif is_id(row.get("sf__Id")):
         draft.stand(long_id(row["sf__Id"]))
     else:
@@ -279,6 +281,14 @@ def _doubtful(failure: Failure) -> Failure:
     """After it was started: the rows may have been applied, whatever kept us from hearing of it."""
     wait = failure.retry_after_seconds
     return Failure(Remedy.LOOK, failure.code, failure.message, failure.status, wait, reply=failure.reply)
+
+
+def _unprocessed(reason: str) -> Failure:
+    """Rows that nobody looked at, by what ended the job: a limit of the day is waited for and uses up no attempt."""
+    told = "the job ended before it came to this row"
+    waits = remedy_of_code(reason.partition(":")[0].strip()) is Remedy.WAIT
+    remedy, wait = (Remedy.WAIT, DAILY_SECONDS) if waits else (Remedy.RETRY, None)
+    return Failure(remedy, "unprocessed", f"{told}: {reason}"[:500] if reason else told, 200, wait, single=True)
 
 
 def _unspoken(state: str, reason: str) -> Failure:

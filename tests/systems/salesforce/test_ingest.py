@@ -136,6 +136,18 @@ async def test_each_row_has_the_end_that_the_results_tell(org: Vendor) -> None:
     assert verdicts[3].failure is not None
     assert "Failed" in verdicts[3].failure.message
     assert "InvalidBatch" in verdicts[3].failure.message
+    assert verdicts[2].failure is not None
+    assert "InvalidBatch" in verdicts[2].failure.message, "who is asked about the row learns what ended the job"
+
+
+async def test_rows_that_the_days_limit_left_out_wait_for_the_next_day(org: Vendor) -> None:
+    jobs = Jobs(org)
+    jobs.states, jobs.message = ["Failed"], "LimitExceeded : ApiBatchItems Limit exceeded."
+    jobs.unprocessed = {key(n) for n in range(3)}
+    verdicts = await run(org, [create(n) for n in range(3)])
+    assert {one.failure and (one.failure.remedy, one.failure.code) for one in verdicts} == {
+        (Remedy.WAIT, "unprocessed")
+    }
 
 
 async def test_rows_that_were_locked_are_tried_again_in_small_calls(org: Vendor) -> None:
