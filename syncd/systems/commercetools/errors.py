@@ -61,7 +61,7 @@ def from_reply(status: int, headers: Mapping[str, str], content: bytes, doing: D
     """The failure told by a reply that is not a success."""
     body = json_object(content)
     errors = list(_errors(body))
-    code = _code(body, errors)
+    code = _code(body, errors, any_error=doing is Doing.SIGN_IN)
     reply = "" if doing is Doing.SIGN_IN else content[:REPLY_CHARACTERS].decode("utf-8", "replace")
     if not code:
         return _foreign(status, headers, reply, doing)
@@ -217,15 +217,17 @@ def _errors(body: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
         yield from (one for one in listed if isinstance(one, dict))
 
 
-def _code(body: Mapping[str, Any] | None, errors: list[Mapping[str, Any]]) -> str:
+def _code(body: Mapping[str, Any] | None, errors: list[Mapping[str, Any]], *, any_error: bool = False) -> str:
+    """The vendor's code; empty where there is none. ``any_error`` takes an ``error`` that the table does not know for
+    one too: elsewhere it is how many a gateway says that it knows no such address."""
     if body is None:
         return ""
     first = errors[0] if errors else {}
-    extensions = first.get("extensions")
+    extensions, told = first.get("extensions"), body.get("error")
     candidates = (
         first.get("code"),
         extensions.get("code") if isinstance(extensions, dict) else None,
-        body.get("error"),
+        told if any_error or (isinstance(told, str) and told in CODES) else None,
     )
     return next((one for one in candidates if isinstance(one, str) and one), "")
 

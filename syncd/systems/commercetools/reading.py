@@ -17,6 +17,7 @@ SIGN_IN: Final = frozenset({"invalid_client", "invalid_grant", "invalid_token", 
 
 NOT_THE_VENDORS: Final = frozenset({"bad-response", "redirected"})
 """Codes of answers that are cut, or of a host between that knows no such address."""
+NO_SUCH_ADDRESS: Final = (404, 405, 501)
 
 
 class Reading:
@@ -48,11 +49,12 @@ class Reading:
 
     def gives_up(self, mapping: ObjectMapping, failure: Failure) -> bool:
         """Whether the HTTP API is to be asked instead: for this page, and mostly from now on."""
-        passing = failure.remedy in (Remedy.RETRY, Remedy.WAIT) and failure.code != "graphql-error"
+        passing = failure.remedy in (Remedy.RETRY, Remedy.WAIT, Remedy.REFRESH) and failure.code != "graphql-error"
         if failure.code in NOT_THE_VENDORS:
-            # This page is asked for otherwise, and the next one may be whole. An outage shows there as well.
-            return True
-        if passing or failure.code in SIGN_IN or failure.remedy is Remedy.REFRESH:
+            if failure.status not in NO_SUCH_ADDRESS:
+                # This page is asked for otherwise, and the next one may be whole. An outage shows there as well.
+                return True
+        elif passing or failure.code in SIGN_IN:
             return False
         self._selections[mapping.name] = f"{failure.code}: {failure.message}"
         log.warning("graphql_given_up", mapping=mapping.name, code=failure.code, status=failure.status)

@@ -88,6 +88,22 @@ def test_a_foreign_body_never_declares_anything_gone_or_permanent(content: bytes
     assert from_reply(status, {}, content, doing).remedy not in (Remedy.GONE, Remedy.ASK, Remedy.STOP, Remedy.LINK)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"status": 404, "error": "Not Found", "path": "/x"}',
+        b'{"error": "not_found"}',
+        b'{"message": "no Route matched"}',
+    ],
+)
+@pytest.mark.parametrize("doing", [one for one in Doing if one is not Doing.SIGN_IN])
+def test_a_gateway_that_knows_no_such_address_declares_nothing_gone(content: bytes, doing: Doing) -> None:
+    assert (from_reply(404, {}, content, doing).code, from_reply(404, {}, content, doing).remedy) == (
+        "bad-response",
+        Remedy.RETRY,
+    )
+
+
 @given(st.integers(100, 599), st.binary(max_size=200), st.sampled_from(Doing))
 def test_no_reply_whatsoever_breaks_the_classification(status: int, content: bytes, doing: Doing) -> None:
     assert isinstance(from_reply(status, {}, content, doing), Failure)
