@@ -49,8 +49,8 @@ def newest_first(call: Call, table: Table, names: Mapping[str, str]) -> list[int
 
 def _in_time(call: Call, row: Mapping[str, Any]) -> bool:
     for name, member in (("Modified", "updatedAt"), ("Created", "createdAt")):
-        least, most = call.params.get(f"min{name}"), call.params.get(f"max{name}")
-        if (least and int(row[member]) < float(least)) or (most and int(row[member]) > float(most)):
+        least, most = call.amount(f"min{name}"), call.amount(f"max{name}")
+        if (least is not None and int(row[member]) < least) or (most is not None and int(row[member]) > most):
             return False
     return True
 
@@ -86,7 +86,7 @@ def extra_fields(store: Store, kind: str, sent: Any, held: Sequence[Row] = (), *
     values = {one["fieldName"]: one["fieldValue"] for one in held}
     for one in sent or ():
         name = one.get("fieldName") if isinstance(one, Mapping) else None
-        if name not in definitions:
+        if not isinstance(name, str) or name not in definitions:
             raise refused({"extraFields": f"extra field {name} does not exist"})
         values[name] = str(one.get("fieldValue", ""))
         if definitions[name]["fieldType"] == 3 and values[name] not in definitions[name]["listOfValue"]:

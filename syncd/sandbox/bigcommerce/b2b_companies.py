@@ -20,7 +20,7 @@ from syncd.sandbox.bigcommerce.b2b_call import (
 )
 from syncd.sandbox.bigcommerce.call import Answer, Call
 from syncd.sandbox.bigcommerce.errors import V3, ApiError
-from syncd.sandbox.bigcommerce.fields import AMOUNT, FLAG, LIST, email, number, text
+from syncd.sandbox.bigcommerce.fields import AMOUNT, ANY, FLAG, LIST, email, number, text
 from syncd.sandbox.bigcommerce.store import Store
 from syncd.sandbox.bigcommerce.table import Row
 
@@ -170,17 +170,21 @@ def _bulk(call: Call, method: str) -> Answer:
             if method == "POST":
                 done.append(create(store, one, call.actor, silent=True))
             elif method == "PUT":
-                row = need(store.companies, str(one.get("companyId", "")), "Company")
+                row = need(store.companies, _number_of(one), "Company")
                 done.append(change(store, row, checked(one, _CHANGE, partial=True), call.actor))
             else:
                 raise call.not_allowed()
         except ApiError as error:
             if error.status == 405:
                 raise
-            errors.append({"id": one.get("companyId", ""), "_detail": error.errors or error.title})
+            errors.append({"id": _number_of(one), "_detail": error.errors or error.title})
     if errors:
         raise ApiError(422, "Some of the companies could not be stored", more={"errors": errors})
     return told(done)
+
+
+def _number_of(body: Any) -> str:
+    return str(body.get("companyId", "")) if isinstance(body, Mapping) else ""
 
 
 def _one(call: Call, method: str, row: Row) -> Answer:
@@ -231,7 +235,7 @@ def delete(store: Store, row: Row, actor: str) -> None:
 def _part(call: Call, method: str, row: Row, part: str, rest: list[str]) -> Answer:
     match method, part:
         case "PUT", "status":
-            status = str(call.json().get("companyStatus", ""))
+            status = str(checked(call.json(), {"companyStatus": ANY}).get("companyStatus", ""))
             if status not in {"0", "1", "2", "3"}:
                 raise refused({"companyStatus": "must be 0, 1, 2 or 3"})
             _store(call.store, row, {"companyStatus": status}, call.actor)
@@ -284,7 +288,7 @@ def _terms(call: Call, method: str, row: Row) -> Answer:
 
 def _payments(call: Call, method: str, row: Row) -> Answer:
     if method == "PUT":
-        row["payments"] = checked(call.json(), {"payments": LIST})["payments"]
+        row["payments"] = checked(call.json(), {"payments": LIST}).get("payments", row["payments"])
         call.store.companies.put(row)
         call.store.note("update", "companies", row, {"payments": row["payments"]}, call.actor)
     elif method != "GET":

@@ -269,7 +269,7 @@ def _order(store: Store, number_: int) -> Row:
 def _enrich(call: Call) -> Answer:
     """Makes no order: it adds to one, and only in its first ten seconds."""
     body = call.json()
-    row = need(call.store.orders, str(body.get("bcOrderId", "")), "Order")
+    row = need(call.store.orders, str(body.get("bcOrderId", "")) if isinstance(body, Mapping) else "", "Order")
     if call.store.unix() - _created(call.store, row["id"]) > _ENRICH_SECONDS:
         raise ApiError(400, "The order was created too long ago")
     _note(call, row["id"], body)

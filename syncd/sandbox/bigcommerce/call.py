@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -67,9 +68,16 @@ class Call:
 
     def number(self, name: str, default: int) -> int:
         raw = self.params.get(name, "")
-        if raw and not raw.isdigit():
+        if raw and not re.fullmatch(r"[0-9]{1,12}", raw):
             raise invalid({name: "error.expected.int"})
         return int(raw or default)
+
+    def amount(self, name: str) -> float | None:
+        """A number, whole or not; ``None`` where it is not asked for. Raises ``ApiError``."""
+        raw = self.params.get(name, "")
+        if raw and not re.fullmatch(r"-?[0-9]{1,12}(\.[0-9]{1,12})?", raw):
+            raise invalid({name: "error.expected.number"})
+        return float(raw) if raw else None
 
     def page(self) -> tuple[int, int]:
         """Page and limit. Raises ``ApiError`` 422."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -147,7 +148,13 @@ def _check_rules(store: Store, rules: Any) -> None:
     for one in rules:
         if not isinstance(one, dict) or one.get("type") not in _RULES:
             raise ApiError(400, "The field 'discount_rules' is invalid.")
-        if one["type"] == "price_list" and int(one.get("price_list_id") or 0) not in store.pricelists:
+        if one["type"] == "price_list" and not _is_list(store, one.get("price_list_id")):
             raise ApiError(400, f"The price list {one.get('price_list_id')} does not exist.")
         if one["type"] != "price_list" and one.get("method") not in _METHODS:
             raise ApiError(400, "The field 'discount_rules.method' is invalid.")
+        if one["type"] != "price_list" and not re.fullmatch(r"-?\d{1,12}(\.\d{1,4})?", str(one.get("amount", 0))):
+            raise ApiError(400, "The field 'discount_rules.amount' is invalid.")
+
+
+def _is_list(store: Store, number: Any) -> bool:
+    return bool(re.fullmatch(r"\d{1,12}", str(number))) and int(number) in store.pricelists

@@ -111,10 +111,14 @@ def covers_any(scope: str) -> bool:
 
 
 def _is_destination(url: str, *, lax: bool) -> bool:
-    parts = urlsplit(url)
-    if lax and parts.hostname in {"127.0.0.1", "localhost", "::1"}:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if lax and host in {"127.0.0.1", "localhost", "::1"}:
         return True
-    return parts.scheme == _SECURE and bool(parts.hostname) and parts.port is None
+    return parts.scheme == _SECURE and bool(host) and port is None
 
 
 def _one(call: Call, method: str, number: int, sender: WebhookSender) -> Answer:

@@ -153,8 +153,8 @@ def _tests(call: Call, answered: str) -> list[Callable[[Row], bool]]:
     def when(raw: str) -> str:
         return instant(raw, "date")
 
-    add("min_total", lambda row, it: float(row["total_inc_tax"]) >= it, float)
-    add("max_total", lambda row, it: float(row["total_inc_tax"]) <= it, float)
+    add("min_total", lambda row, it: float(row["total_inc_tax"]) >= it, lambda _: call.amount("min_total") or 0.0)
+    add("max_total", lambda row, it: float(row["total_inc_tax"]) <= it, lambda _: call.amount("max_total") or 0.0)
     add("customer_id", lambda row, it: row["customer_id"] == it, lambda raw: whole_number(raw, "customer_id"))
     add("email", lambda row, it: row["billing_address"]["email"].casefold() == it, str.casefold)
     add("status_id", lambda row, it: row["status_id"] == it, lambda raw: whole_number(raw, "status_id"))

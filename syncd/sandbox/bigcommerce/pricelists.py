@@ -262,14 +262,15 @@ def _matches(call: Call, row: Row) -> bool:
         if texts and row[name] not in texts:
             return False
     for name in (*_PRICES, "calculated_price"):
-        least, most = call.params.get(f"{name}:min"), call.params.get(f"{name}:max")
-        if (least or most) and row[name] is None:
+        least, most = call.amount(f"{name}:min"), call.amount(f"{name}:max")
+        held = row[name]
+        if held is None and (least is not None or most is not None):
             return False
-        if (least and row[name] < float(least)) or (most and row[name] > float(most)):
+        if (least is not None and held < least) or (most is not None and held > most):
             return False
     for name in ("date_created", "date_modified"):
-        least, most = call.params.get(f"{name}:min"), call.params.get(f"{name}:max")
-        if (least and row[name] < instant(least, name)) or (most and row[name] > instant(most, name)):
+        first, last = call.params.get(f"{name}:min"), call.params.get(f"{name}:max")
+        if (first and row[name] < instant(first, name)) or (last and row[name] > instant(last, name)):
             return False
     return True
 
@@ -347,7 +348,8 @@ def _assignments(call: Call, method: str) -> Answer:
 
 def _assign_one(call: Call, row: Row) -> Answer:
     spec = {**_ASSIGNMENT, "customer_group_id": number(needed=True), "channel_id": number(needed=True)}
-    draft = clean({**call.json(), "price_list_id": row["id"]}, spec)
+    body = call.json()
+    draft = clean({**body, "price_list_id": row["id"]} if isinstance(body, Mapping) else body, spec)
     group, channel = draft["customer_group_id"], draft["channel_id"]
     if (group and group not in call.store.groups) or (channel and channel not in call.store.channels):
         raise not_found()

@@ -97,3 +97,28 @@ async def test_bodies_and_methods_that_make_no_sense_are_refused(shop: Shop) -> 
     await shop.send("PATCH", "/v3/customers", [], 405)
     await shop.get("/v3/unknown", 404)
     assert (await shop.http.get("/v2/orders", headers={"accept": "application/xml"})).status_code == 406
+
+
+async def test_nonsense_is_refused_in_the_vendors_words_and_not_with_a_500(shop: Shop) -> None:
+    made = await shop.io("POST", "/companies", {
+        "companyName": "Acme", "companyPhone": "1", "companyEmail": "office@acme.example", "country": "Germany",
+        "adminFirstName": "A", "adminLastName": "B", "adminEmail": "a@acme.example",
+    })  # fmt: skip
+    company = f"/companies/{made['data']['companyId']}"
+    await shop.send("POST", "/v3/pricelists", {"name": "Trade"})
+    far = "9" * 22
+    await shop.get("/v3/customers", 422, page=far)
+    await shop.get("/v2/orders", 422, min_total="much")
+    for name in ("offset", "maxModified", "minCreated"):
+        await shop.io("GET", "/companies", status=422, **{name: far if name == "offset" else "then"})
+    for body in ([], "x", 7, [None]):
+        await shop.send("PUT", "/v3/pricelists/1/assignments", body, 422)
+        await shop.io("PUT", f"{company}/status", body, 422)
+        await shop.io("POST", "/orders", body, 404)
+    await shop.io("PUT", f"{company}/payments", {})
+    await shop.io("PUT", company, {"extraFields": [{"fieldName": []}]}, 422)
+    await shop.io("POST", "/companies/bulk", [None], 422)
+    for rule in ({"type": "price_list", "price_list_id": "x"}, {"type": "all", "method": "percent", "amount": "x"}):
+        await shop.send("POST", "/v2/customer_groups", {"name": "G", "discount_rules": [rule]}, 400)
+    for destination in ("https://[x", "https://x:99999/"):
+        await shop.send("POST", "/v3/hooks", {"scope": "store/customer/*", "destination": destination}, 422)
