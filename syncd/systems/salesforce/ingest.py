@@ -163,9 +163,10 @@ class Ingest:
             body["externalIdFieldName"] = mark
         async with self._payer.pay(Call("bulk_batch", -(-rows // BATCH_ROWS)), lane):
             made = (await self._web.call("POST", self._path(""), lane, content=orjson.dumps(body))).json()
-        if not isinstance(made, dict) or not _JOB.fullmatch(str(made.get("id"))):
+        id_ = made.get("id") if isinstance(made, dict) else None
+        if not isinstance(id_, str) or not _JOB.fullmatch(id_):
             raise VendorError(Failure(Remedy.RETRY, "unreadable-reply", "the job has no id", 200))
-        return str(made["id"])
+        return id_
 
     async def _upload(self, job: str, sheet: Sheet, lane: Lane) -> None:
         """The rows, and the word to begin. Raises what means that nothing was applied."""

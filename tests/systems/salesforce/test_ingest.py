@@ -325,3 +325,12 @@ async def test_locked_rows_go_again_one_small_call_after_another(org: Vendor) ->
     verdicts = await run(org, [create(n) for n in range(60)])
     assert {one.outcome for one in verdicts} == {Outcome.APPLIED}
     assert (sizes, most) == ([25, 25, 10], 1)
+
+
+async def test_a_job_without_an_id_was_not_begun(org: Vendor) -> None:
+    for made in ({}, {"id": None}, {"id": 5}, {"id": "../../query"}, []):
+        org.on("POST", "jobs/ingest", lambda asked, told=made: Answer(200, told))
+        verdicts = await run(org, [create(n) for n in range(3)])
+        assert {one.failure and (one.failure.remedy, one.failure.code) for one in verdicts} == {
+            (Remedy.RETRY, "unreadable-reply")
+        }
