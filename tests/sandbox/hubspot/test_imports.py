@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from typing import Any
 
 import orjson
@@ -94,7 +95,11 @@ async def test_what_makes_no_sense_is_refused_before_a_row_is_looked_at(portal: 
     wrong = request_of(*KEYED)
     wrong["files"][0]["fileName"] = "other.csv"
     assert (await start(portal, wrong, "x\n")).status_code == 400
-    assert (await start(portal, request_of(*KEYED), "x" * 200_000 + "\n")).status_code == 400
+    most = csv.field_size_limit(1000)  # the process's own
+    try:
+        assert (await start(portal, request_of(*KEYED), "x" * 2000 + "\n")).status_code == 400
+    finally:
+        csv.field_size_limit(most)
     assert (await portal.http.post(ROOT, json={})).status_code == 415
     portal.vendor.tokens.add_static("pat-poor", portal.vendor.tokens.of(f"Bearer {portal.vendor.token}").app, ["oauth"])
     poor = await portal.http.get(ROOT, headers={"authorization": "Bearer pat-poor"})
