@@ -208,6 +208,7 @@ def demo(
         Path | None,
         typer.Option("--orders", metavar="CSV", help="Replay a real purchase history.", show_default=False),
     ] = None,
+    crm: Annotated[str, typer.Option("--crm", metavar="NAME", help="hubspot or salesforce.")] = "hubspot",
     config: Config = None,
 ) -> None:
     """Simulated vendors, a trading shop, the daemon and the console, on loopback and in a temporary folder."""
@@ -216,7 +217,7 @@ def demo(
     _finish(
         run_demo(
             headless=headless, seconds=seconds, seed=seed, report=report, faults=faults, kill=kill, outage=outage,
-            orders=orders, config=config,
+            orders=orders, config=config, crm=crm,
         )
     )  # fmt: skip
 

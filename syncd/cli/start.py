@@ -28,6 +28,7 @@ def run_demo(
     outage: str,
     orders: Path | None,
     config: Path | None,
+    crm: str,
 ) -> int:
     if seconds is not None and not 0 < seconds <= 86_400:
         raise CommandError("--seconds must be above 0 and at most 86400", USAGE, code="usage")
@@ -40,7 +41,7 @@ def run_demo(
     return run(
         DemoOptions(
             headless=headless, seconds=seconds, seed=seed, report=report, faults=faults, kill=kill, outage=outage,
-            orders=orders, config=config,
+            orders=orders, config=config, crm=crm,
         )
     )  # fmt: skip
 

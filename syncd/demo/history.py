@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from syncd.demo.sales import SandboxAdmin
+from syncd.demo.door import SandboxAdmin
 from syncd.demo.shop import Outbox, ShopApi
 from syncd.demo.stage import StageError
 

@@ -12,19 +12,21 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
+from syncd.demo.crm import Crm, Entry
+
 Thing = Mapping[str, Any]
 
-WON: Final = "won"
-LOST: Final = "lost"
-OPEN: Final = "abandoned_checkout"
+WON: Final = "ordered"
+LOST: Final = "emptied"
+OPEN: Final = "abandoned"
 
 
 @dataclass(frozen=True, slots=True)
 class SalesEdit:
-    """What a sales person entered at a contact, by CRM property."""
+    """What a sales person entered at a contact, by the customer's field."""
 
     email: str
-    properties: Mapping[str, str]
+    values: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,12 @@ class Truth:
     ordered_in_time: frozenset[str]
     """Carts that must never have become a deal."""
     edits: Sequence[SalesEdit]
-    contacts: Sequence[Thing]
-    """HubSpot objects, archived ones left out, each with ``properties`` and ``associations``."""
-    deals: Sequence[Thing]
-    line_items: Sequence[Thing]
-    crm_orders: Sequence[Thing]
+    crm: Crm
+    """Whose books these are, as far as they have the fields."""
+    contacts: Sequence[Entry]
+    deals: Sequence[Entry]
+    line_items: Sequence[Entry]
+    crm_orders: Sequence[Entry]
 
 
 @dataclass
@@ -75,12 +78,12 @@ class _Court:
         self._truth = truth
         self.judgement = Judgement()
         self._contacts = {_text(one, "email"): one for one in truth.contacts}
-        self._items = {str(one["id"]): one for one in truth.line_items}
+        self._items = {one.id: one for one in truth.line_items}
         self._customers = {one["id"]: one for one in truth.customers}
         self._doubles("contact", (_text(one, "email") for one in truth.contacts))
-        self._doubles("deal", (_text(one, "syncd_external_id") or _text(one, "dealname") for one in truth.deals))
-        self._doubles("order", (_text(one, "hs_order_name") for one in truth.crm_orders))
-        self._doubles("line item", (_text(one, "syncd_external_id") for one in truth.line_items))
+        self._doubles("deal", (_text(one, "key") or _text(one, "name") for one in truth.deals))
+        self._doubles("order", (_text(one, "number") for one in truth.crm_orders))
+        self._doubles("line item", (_text(one, "key") for one in truth.line_items))
 
     def _doubles(self, what: str, names: Iterable[str]) -> None:
         for name, count in Counter(names).items():
@@ -103,10 +106,11 @@ class _Court:
             if contact is None:
                 self._lost(f"customer {email} is no contact")
                 continue
-            names = {"firstName": "firstname", "lastName": "lastname", "companyName": "company"}
-            for ours, theirs in {**names, "customerNumber": "customer_number"}.items():
-                self._same(f"contact {email} {theirs}", one.get(ours), _text(contact, theirs))
             custom = (one.get("custom") or {}).get("fields") or {}
+            names = {"first_name": "firstName", "last_name": "lastName", "company": "companyName"}
+            for name, ours in {**names, "customer_number": "customerNumber"}.items():
+                if name in self._truth.crm.contacts.fields:
+                    self._same(f"contact {email} {name}", one.get(ours), _text(contact, name))
             self._same(f"customer {email} phone", _digits(_text(contact, "phone")), _digits(custom.get("phone", "")))
             self._same(
                 f"customer {email} credit limit",
@@ -120,7 +124,7 @@ class _Court:
     def edits(self) -> None:
         final: dict[tuple[str, str], str] = {}
         for edit in self._truth.edits:
-            final |= {(edit.email, name): value for name, value in edit.properties.items()}
+            final |= {(edit.email, name): value for name, value in edit.values.items()}
         for (email, name), value in final.items():
             contact = self._contacts.get(email)
             if contact is not None:
@@ -129,9 +133,9 @@ class _Court:
     # --- deals ---------------------------------------------------------------------------------------------------
 
     def deals(self) -> None:
-        by_name = {_text(one, "dealname"): one for one in self._truth.deals}
-        self.judgement.deals_won = sum(_text(one, "dealstage") == WON for one in self._truth.deals)
-        self.judgement.deals_open = sum(_text(one, "dealstage") == OPEN for one in self._truth.deals)
+        by_name = {_text(one, "name"): one for one in self._truth.deals}
+        self.judgement.deals_won = sum(_text(one, "stage") == WON for one in self._truth.deals)
+        self.judgement.deals_open = sum(_text(one, "stage") == OPEN for one in self._truth.deals)
         for cart in self._truth.carts:
             email = self._email(cart)
             deal = by_name.get(f"Abandoned Cart: {email}")
@@ -145,26 +149,25 @@ class _Court:
         own = cart.get("customerEmail") or self._customers.get(cart.get("customerId", ""), {}).get("email", "")
         return str(own).lower()
 
-    def _deal(self, cart: Thing, email: str, deal: Thing | None) -> None:
+    def _deal(self, cart: Thing, email: str, deal: Entry | None) -> None:
         if deal is None:
             self._lost(f"abandoned cart of {email} has no deal")
             return
-        what = f"deal of {email}"
-        self._same(f"{what} stage", self._truth.abandoned[cart["id"]], _text(deal, "dealstage"))
-        self._same(f"{what} pipeline", "ecommerce_pipeline", _text(deal, "pipeline"))
-        self._same(f"{what} amount", _cents(cart["totalPrice"]), _amount(_text(deal, "amount")))
-        holders = deal.get("associations", {}).get("contacts", ())
-        emails = {_text(one, "email") for one in self._truth.contacts if str(one["id"]) in set(map(str, holders))}
-        owner = self._customers.get(cart.get("customerId", ""), {}).get("email", email).lower()
-        self._same(f"{what} contact", {owner}, emails)
+        what, crm = f"deal of {email}", self._truth.crm
+        self._same(f"{what} stage", self._truth.abandoned[cart["id"]], _text(deal, "stage"))
+        self._same(f"{what} pipeline", crm.pipeline, _text(deal, "pipeline"))
+        self._same(f"{what} amount", _cents(cart["totalPrice"]), _amount(_text(deal, "total")))
+        owner = self._customers.get(cart.get("customerId", ""), {}).get("email", email if crm.guests else "").lower()
+        emails = {_text(one, "email") for one in self._truth.contacts if one.id in deal.contacts}
+        self._same(f"{what} contact", {owner} - {""}, emails)
+        if crm.items is not None:
+            self._lines(what, cart, deal)
+
+    def _lines(self, what: str, cart: Thing, deal: Entry) -> None:
         wanted = sorted(
             (line["name"]["en"], line["quantity"], _cents(line["price"]["value"])) for line in cart["lineItems"]
         )
-        held = [
-            self._items[str(one)]
-            for one in deal.get("associations", {}).get("line_items", ())
-            if str(one) in self._items
-        ]
+        held = [self._items[one] for one in deal.items if one in self._items]
         found = sorted(
             (_text(one, "name"), int(_text(one, "quantity") or 0), _amount(_text(one, "price"))) for one in held
         )
@@ -173,7 +176,7 @@ class _Court:
     # --- orders --------------------------------------------------------------------------------------------------
 
     def orders(self) -> None:
-        found = {_text(one, "hs_order_name"): one for one in self._truth.crm_orders}
+        found = {_text(one, "number"): one for one in self._truth.crm_orders}
         for order in self._truth.orders:
             number = order.get("orderNumber", order["id"])
             owner = self._customers.get(order.get("customerId", ""), {}).get("email", "").lower()
@@ -181,14 +184,14 @@ class _Court:
             if mirrored is None:
                 self._lost(f"order {number} is not in the CRM")
                 continue
-            self._same(f"order {number} total", _cents(order["totalPrice"]), _amount(_text(mirrored, "hs_total_price")))
+            if "total" in self._truth.crm.orders.fields:
+                self._same(f"order {number} total", _cents(order["totalPrice"]), _amount(_text(mirrored, "total")))
             if owner and owner in self._contacts:
-                holders = set(map(str, mirrored.get("associations", {}).get("contacts", ())))
-                self._same(f"order {number} contact", {str(self._contacts[owner]["id"])}, holders)
+                self._same(f"order {number} contact", {self._contacts[owner].id}, set(mirrored.contacts))
 
 
-def _text(thing: Thing, name: str) -> str:
-    return str(thing.get("properties", {}).get(name) or "")
+def _text(entry: Entry, name: str) -> str:
+    return entry.values.get(name, "")
 
 
 def _digits(text: str) -> str:

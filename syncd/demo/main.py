@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from syncd.control.messages import Status
+from syncd.demo.crm import CRMS, HUBSPOT
 from syncd.demo.history import History, read_orders
 from syncd.demo.judge import LOST, OPEN, WON, Judgement, Truth, judge
 from syncd.demo.operator import Desk, Operator
 from syncd.demo.report import compose, latencies
-from syncd.demo.sales import Sales, SandboxAdmin
+from syncd.demo.sales import Sales
 from syncd.demo.script import Fate, Plant, Timing, shoppers
 from syncd.demo.shop import Outbox, Shop, ShopApi
-from syncd.demo.stage import SIGNING_SECRET, WEBHOOK_SECRET, Stage, StageError
+from syncd.demo.stage import SIGNING_SECRET, Stage, StageError
 from syncd.intake.signature import symmetric_key
 from syncd.model.value import instant_to_ms
 
@@ -33,14 +34,6 @@ SETTLE_SECONDS = 180.0
 CONSOLE_SECONDS = 24 * 3600.0
 RESTORE_SECONDS = 60.0
 """With a console: how long the property of a mapped field stays missing."""
-VENDORS = {"crm": "hubspot", "hubspot": "hubspot", "shop": "commercetools", "commercetools": "commercetools"}
-SUBSCRIPTIONS = [
-    "contact.creation", "contact.deletion", "contact.merge", "contact.privacyDeletion", "deal.deletion", "deal.merge",
-    *(f"contact.propertyChange:{name}" for name in
-      ("email", "firstname", "lastname", "phone", "company", "credit_limit", "price_tier")),
-    "deal.propertyChange:description",
-]  # fmt: skip
-
 REFUSED, FAILED, FINE = 2, 1, 0
 
 
@@ -59,13 +52,16 @@ class DemoOptions:
     orders: Path | None = None
     """A purchase history to hydrate the shop with and to replay."""
     config: Path | None = None
+    crm: str = HUBSPOT.vendor
 
 
 def run(options: DemoOptions) -> int:
     """The exit code: 0 when nothing was lost and nothing doubled."""
     if options.config is not None:
         return _complain("the demo runs on a configuration of its own; to run yours: syncd start --config PATH")
-    if options.outage and options.outage not in VENDORS:
+    if options.crm not in CRMS:
+        return _complain(f"--crm: there is no {options.crm!r} here; expected {' or '.join(CRMS)}")
+    if options.outage and options.outage not in _vendors(options.crm):
         return _complain(f"--outage: there is no {options.outage!r} here; expected crm or shop")
     headless = options.headless or not sys.stdout.isatty()
     with tempfile.TemporaryDirectory(prefix="syncd-demo-") as name:
@@ -76,6 +72,11 @@ def run(options: DemoOptions) -> int:
             return FAILED
         except KeyboardInterrupt:
             return FINE
+
+
+def _vendors(crm: str) -> dict[str, str]:
+    """The vendors by the names that ``--outage`` takes."""
+    return {"crm": crm, crm: crm, "shop": "commercetools", "commercetools": "commercetools"}
 
 
 def _complain(text: str) -> int:
@@ -89,13 +90,15 @@ class _Demo:
         self._headless = headless
         self._seconds = options.seconds or (30.0 if headless else CONSOLE_SECONDS)
         self._timing = Timing()
+        self._crm = CRMS[options.crm]
+        self._outage = _vendors(options.crm).get(options.outage, "")
         self._history = History.of(read_orders(options.orders)) if options.orders else None
-        self._stage = Stage(folder, options.seed, options.faults, self._timing.idle)
+        self._stage = Stage(folder, options.seed, options.faults, self._timing.idle, crm=self._crm)
         self._background: list[asyncio.Task[Any]] = []
         self._began = time.monotonic()
 
     async def run(self) -> int:
-        self._say("Setting the stage: simulated commercetools and HubSpot on loopback")
+        self._say(f"Setting the stage: simulated commercetools and {self._crm.title} on loopback")
         try:
             await self._stage.open()
             await self._prepare()
@@ -108,28 +111,21 @@ class _Demo:
 
     async def _prepare(self) -> None:
         stage, options = self._stage, self._options
-        self._admin = SandboxAdmin(stage.admin_url)
+        self._admin = stage.admin
         self._api = ShopApi(stage.commercetools)
         self._outbox = Outbox(f"{stage.intake_url}/v1/events", symmetric_key(SIGNING_SECRET))
         self._shop = Shop(self._api, self._outbox, self._timing)
         self._desk = Desk(stage.socket)
         self._operator = Operator(self._desk)
         await self._shop.stock()
-        await self._admin.act(
-            "hubspot", op="webhooks",
-            settings={
-                "target_url": f"{stage.intake_url}/v1/webhooks/crm", "client_secret": WEBHOOK_SECRET,
-                "time_scale": 0.0005, "subscriptions": SUBSCRIPTIONS,
-            },
-        )  # fmt: skip
         # An admin of the CRM tidied up: the property of a mapped field is gone.
-        await self._admin.act("hubspot", op="archive_property", object="contacts", name="loyalty_tier")
+        await self._crm.tidy(self._admin, away=True)
         if self._history is not None:
             self._say(f"Hydrating the shop with {self._history.summary}")
             await self._history.seed(self._admin)
         await self._admin.set_faults(options.faults)
-        if options.outage:
-            await self._admin.outage(VENDORS[options.outage], on=True)
+        if self._outage:
+            await self._admin.outage(self._outage, on=True)
         await stage.start_daemon()
         self._spawn(self._outbox.run())
 
@@ -138,8 +134,9 @@ class _Demo:
         if self._history is not None:
             self._cast = []
         self._sales = Sales(
-            self._admin, frozenset(one.email for one in self._cast if one.sale and not one.guest), self._options.seed
-        )
+            self._admin, self._crm, frozenset(one.email for one in self._cast if one.sale and not one.guest),
+            self._options.seed,
+        )  # fmt: skip
         if not self._headless:
             return await self._with_console()
         return await self._without_console()
@@ -173,7 +170,7 @@ class _Demo:
     async def _restore_property(self) -> None:
         """After a while the CRM's admin puts the property back, so that a replay of that cause succeeds."""
         await asyncio.sleep(RESTORE_SECONDS)
-        await self._admin.act("hubspot", op="restore_property", object="contacts", name="loyalty_tier")
+        await self._crm.tidy(self._admin, away=False)
 
     # --- without -------------------------------------------------------------------------------------------------
 
@@ -185,8 +182,8 @@ class _Demo:
         if self._history is not None:
             visits.append(self._spawn(self._history.replay(self._api, self._outbox, self._seconds)))
         await asyncio.sleep(self._seconds)
-        if self._options.outage:
-            await self._admin.outage(VENDORS[self._options.outage], on=False)
+        if self._outage:
+            await self._admin.outage(self._outage, on=False)
         await asyncio.gather(*visits)
         await killer
         judgement = await self._settle()
@@ -225,7 +222,7 @@ class _Demo:
                 break
             await asyncio.sleep(0.5)
         await self._operator.mend_one_address()
-        await self._admin.act("hubspot", op="restore_property", object="contacts", name="loyalty_tier")
+        await self._crm.tidy(self._admin, away=False)
         for one in self._cast:
             await self._shop.mend(one)
         await asyncio.sleep(2.0)
@@ -233,8 +230,7 @@ class _Demo:
 
     async def _truth(self) -> Truth:
         shop = await self._admin.dump("commercetools")
-        crm = await self._admin.dump("hubspot")
-        live = {kind: [one for one in rows if not one["archived"]] for kind, rows in crm.items()}
+        crm, held = self._crm, await self._admin.dump(self._crm.vendor)
         by_fate = {Fate.ABANDONED: OPEN, Fate.TOUCHED: OPEN, Fate.RECOVERED: WON, Fate.EMPTIED: LOST}
         emails = {one.email.lower() for one in self._cast}
         history = self._history
@@ -244,9 +240,11 @@ class _Demo:
             groups={one["id"]: one.get("key", "") for one in shop["customer-groups"]},
             abandoned={cart: by_fate[who.fate] for cart, who in self._shop.carts.items() if who.fate in by_fate},
             ordered_in_time=self._ordered_in_time(shop["carts"], shop["orders"]),
-            edits=[one for one in self._sales.edits if one.email in emails], contacts=live["contacts"],
-            deals=live["deals"], line_items=live["line_items"],
-            crm_orders=live["orders"],
+            edits=[one for one in self._sales.edits if one.email in emails],
+            crm=crm, contacts=crm.entries(crm.contacts, held[crm.contacts.object]),
+            deals=crm.entries(crm.deals, held[crm.deals.object]),
+            line_items=crm.entries(crm.items, held[crm.items.object] if crm.items else ()),
+            crm_orders=crm.entries(crm.orders, held[crm.orders.object]),
         )  # fmt: skip
 
     def _ordered_in_time(self, carts: Sequence[Any], orders: Sequence[Any]) -> frozenset[str]:
@@ -269,8 +267,10 @@ class _Demo:
         report = compose(
             judgement=judgement, status=status, acknowledged=self._outbox.acknowledged,
             abandoned=sum(one.fate is not Fate.ORDERED for one in self._shop.carts.values()),
-            throttled=int(state["vendors"]["hubspot"]["replies"].get("429", 0)),
-            latency_seconds=latencies(await self._admin.ledger("hubspot"), await self._asked()),
+            throttled=int(state["vendors"][self._crm.vendor]["replies"].get(self._crm.throttled, 0)),
+            latency_seconds=latencies(
+                await self._admin.ledger(self._crm.vendor), await self._asked(), self._crm.titles
+            ),
             intake_seconds=self._outbox.seconds,
         )  # fmt: skip
         if self._options.report is not None:

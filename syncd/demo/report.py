@@ -20,14 +20,13 @@ def percentiles(values: Iterable[float]) -> dict[str, float | None]:
     }
 
 
-def latencies(effects: Sequence[Mapping[str, Any]], asked: Mapping[str, int]) -> list[float]:
-    """Seconds from the moment a thing was due in the CRM (by its unique CRM name) to its creation there."""
+def latencies(effects: Sequence[Mapping[str, Any]], asked: Mapping[str, int], titles: Mapping[str, str]) -> list[float]:
+    """Seconds from the moment a thing was due in the CRM (by the value of its object's title) to its creation there."""
     found = []
     for effect in effects:
-        if effect["effect"] != "create" or effect["object"] not in ("contacts", "deals", "orders"):
+        if effect["effect"] != "create" or effect["object"] not in titles:
             continue
-        values = effect["values"]
-        name = values.get("email") or values.get("dealname") or values.get("hs_order_name") or ""
+        name = effect["values"].get(titles[effect["object"]]) or ""
         if name in asked:
             found.append(max(0.0, (effect["at_ms"] - asked[name]) / 1000))
     return found

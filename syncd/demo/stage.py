@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
@@ -19,14 +20,11 @@ from typing import IO
 
 import httpx
 
-from syncd.sandbox.hubspot.tokens import DEFAULT_TOKEN
+from syncd.demo.crm import HUBSPOT, Crm
+from syncd.demo.door import SandboxAdmin
 
 SIGNING_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="  # noqa: S105 - of a shop that exists on loopback only
-WEBHOOK_SECRET = "demo-app-client-secret"  # noqa: S105
-_SECRETS = {
-    "shop.client_secret": "syncd-secret", "crm.access_token": DEFAULT_TOKEN, "crm.client_secret": WEBHOOK_SECRET,
-    "storefront.signing_secret": SIGNING_SECRET,
-}  # fmt: skip
+_SECRETS = {"shop.client_secret": "syncd-secret", "storefront.signing_secret": SIGNING_SECRET}
 
 _CONFIG = Template("""\
 # The demonstration's configuration: the standard mappings, a shop and a CRM on loopback, and short intervals.
@@ -37,12 +35,6 @@ project = "demo-shop"
 api_url = "$commercetools"
 auth_url = "$commercetools"
 client_id = "syncd"
-
-[connections.crm]
-system = "hubspot"
-base_url = "$hubspot"
-company_currency = "EUR"
-webhook_url = "$intake/v1/webhooks/crm"
 
 [carts]
 idle = "${idle}s"
@@ -89,17 +81,7 @@ connection = "shop"
 object = "orders"
 capture = { poll = "1s", overlap = "5s", hydrate = $hydrate }
 
-[[mappings]]
-connection = "crm"
-object = "contacts"
-fields.loyalty_tier = "loyalty_tier"
-capture = { webhook = true, poll = "5s", overlap = "15s", hydrate = true }
-
-[[mappings]]
-connection = "crm"
-object = "deals"
-capture = { webhook = true, poll = "5s", overlap = "15s", hydrate = false }
-""")
+$crm""")
 
 
 class StageError(Exception):
@@ -115,6 +97,7 @@ class Stage:
     faults: str
     idle_seconds: float
     hydrate: bool = True
+    crm: Crm = HUBSPOT
     admin_url: str = ""
     intake_url: str = ""
     commercetools: str = ""
@@ -136,9 +119,13 @@ class Stage:
         return self.folder / "syncd.log"
 
     async def open(self) -> None:
-        """The sandbox up, the configuration written, the CRM provisioned; the daemon is started apart."""
+        """The sandbox up, the CRM prepared and provisioned, the configuration written; the daemon is started apart."""
         await self._start_sandbox()
-        self._write_config()
+        intake_port = free_port()
+        self.intake_url = f"http://127.0.0.1:{intake_port}"
+        self.admin = SandboxAdmin(self.admin_url)
+        known = await self.crm.prepare(self.admin, self.intake_url)
+        self._write_config(intake_port, known)
         await self._run("provision", "--apply")
 
     async def close(self) -> None:
@@ -159,7 +146,7 @@ class Stage:
         # Disturbances begin with the trade: a shop is opened in good weather.
         self._sandbox = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "syncd.cli", "sandbox", "--seed", str(self.seed),
-            "--vendor", "commercetools", "--vendor", "hubspot", stdout=asyncio.subprocess.PIPE,
+            "--vendor", "commercetools", "--vendor", self.crm.vendor, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         if self._sandbox.stdout is None:
             raise StageError("the sandbox has no output")
@@ -172,22 +159,20 @@ class Stage:
 
     # --- the configuration ---------------------------------------------------------------------------------------
 
-    def _write_config(self) -> None:
-        intake_port, ops_port = free_port(), free_port()
-        self.intake_url = f"http://127.0.0.1:{intake_port}"
+    def _write_config(self, intake_port: int, known: Mapping[str, str]) -> None:
         files = []
         secrets = self.folder / "secrets"
         secrets.mkdir(mode=0o700)
-        for name, text in _SECRETS.items():
+        for name, text in {**_SECRETS, **self.crm.secrets}.items():
             path = secrets / name
             path.touch(mode=0o600)
             path.write_text(text)
             files.append(f'"{name}" = {json.dumps(str(path))}')
         self.config.write_text(
             _CONFIG.substitute(
-                commercetools=self.commercetools, hubspot=self._addresses["hubspot"], intake=self.intake_url,
-                idle=f"{self.idle_seconds:g}", intake_port=intake_port, ops_port=ops_port, folder=self.folder,
-                files="\n".join(files), hydrate=str(self.hydrate).lower(),
+                commercetools=self.commercetools, idle=f"{self.idle_seconds:g}", intake_port=intake_port,
+                ops_port=free_port(), folder=self.folder, files="\n".join(files), hydrate=str(self.hydrate).lower(),
+                crm=self.crm.configured({**self._addresses, "intake": self.intake_url, **known}),
             )
         )  # fmt: skip
 

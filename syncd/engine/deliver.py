@@ -17,7 +17,7 @@ from syncd.engine.plan import Blocked, InStep, Plan, Send, Unfit, plan
 from syncd.engine.verdict import REREAD_DELAY_MS, Next, after_failure, after_outage, unreachable
 from syncd.engine.workset import forgotten
 from syncd.model.change import Change, ChangeKind, Channel, Lane
-from syncd.model.delivery import Delivery, DeliveryState, Outcome
+from syncd.model.delivery import Action, Delivery, DeliveryState, Outcome
 from syncd.model.diff import compare
 from syncd.model.failure import Failure, Remedy, fingerprint
 from syncd.model.mapping import DecodeError, ObjectMapping, decode
@@ -129,9 +129,19 @@ def _plans(tx: Tx, flows: Flows, mapping: ObjectMapping, rows: Sequence[Delivery
             linked.update(links.of_records(tx, [record_id]))
         return linked.get(record_id, {}).get((mapping.connection, object_))
 
-    def creates(object_: str) -> bool:
-        return flows.creates(mapping.connection, object_)
+    def comes(record_id: str, object_: str) -> bool:
+        theirs = flows.mapping(mapping.connection, object_)
+        if theirs is None or Action.CREATE not in theirs.write:
+            return False
+        if not theirs.create_when:
+            return True
+        if record_id not in parents:
+            parents.update(records.load(tx, [record_id], origins=False))
+        # One of whom nothing is known yet may come still; a guest of whom the vendor would want more will not.
+        fields = parents[record_id].fields if record_id in parents else {}
+        return not fields or fields.get(theirs.create_when) is not None
 
+    parents: dict[str, Record] = {}
     fresh = [record for number, record in loaded.items() if link_of(number, mapping.object) is None]
     made_of = convert.leads(tx, flows, mapping, fresh)
     return [
@@ -141,7 +151,7 @@ def _plans(tx: Tx, flows: Flows, mapping: ObjectMapping, rows: Sequence[Delivery
             loaded[one.record_id],
             link_of(one.record_id, mapping.object),
             link_of,
-            creates,
+            comes,
             made_of.get(one.record_id),
         )
         if not forgotten(linked.get(one.record_id, {}).values())

@@ -62,10 +62,10 @@ def plan(
     record: Record,
     link: Link | None,
     link_of: LinkOf,
-    creates: Callable[[str], bool],
+    comes: Callable[[str, str], bool],
     lead: Lead | None = None,
 ) -> Plan:
-    """What to do with one delivery. ``creates`` tells whether syncd itself makes objects of a kind, so that waiting
+    """What to do with one delivery. ``comes`` tells whether syncd itself makes the object of a record, so that waiting
     for a parent ends; ``lead`` is what a record that must be created would be made of."""
     diff = compare(mapping, record, link)
     if not diff:
@@ -85,7 +85,7 @@ def plan(
             continue
         parent = link_of(str(parent_id), relation.object)
         if parent is None or parent.gone:
-            if parent is None and creates(relation.object):
+            if parent is None and comes(str(parent_id), relation.object):
                 return Blocked(delivery, str(parent_id))
             continue
         relations.append(_relate(relation, parent))

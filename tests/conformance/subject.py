@@ -96,7 +96,7 @@ class Shape:
             Lane.LIVE, 0, 0, 0, 0, "", record.version,
         )  # fmt: skip
         planned = plan(
-            self.mapping, delivery, record, link, lambda number, _object: links.get(number), lambda _object: True
+            self.mapping, delivery, record, link, lambda number, _object: links.get(number), lambda _id, _object: True
         )
         assert isinstance(planned, Send), f"{self.name}: {planned}"
         return planned.write

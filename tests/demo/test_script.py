@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncd.demo.crm import HUBSPOT
 from syncd.demo.history import TRADED_DAYS, History, read_orders
 from syncd.demo.report import latencies, percentiles
 from syncd.demo.script import Fate, Plant, shoppers
@@ -85,4 +86,4 @@ def test_latencies_run_from_the_moment_a_thing_was_due_to_its_creation() -> None
         {"effect": "create", "object": "contacts", "at_ms": 2000, "values": {"email": "stranger@example.com"}},
     ]
     asked = {"a@example.com": 1000, "Abandoned Cart: a@example.com": 2500}
-    assert latencies(effects, asked) == [0.5, 0.0]
+    assert latencies(effects, asked, HUBSPOT.titles) == [0.5, 0.0]

@@ -101,6 +101,26 @@ def test_whoever_works_nowhere_any_more_is_taken_off_the_company() -> None:
     delivery = Delivery(
         1, record.id, "customer", "crm", "contacts", DeliveryState.SENDING, Lane.LIVE, 0, 0, 0, 0, "", 2
     )
-    made = plan(contacts, delivery, record, held, lambda _id, _object: firm, lambda _object: True)
+    made = plan(contacts, delivery, record, held, lambda _id, _object: firm, lambda _id, _object: True)
     assert isinstance(made, Send)
     assert made.write.relations == (RelationWrite("companies", "C1", 1, remove=True),)
+
+
+async def test_a_cart_waits_for_its_customer_but_not_for_a_guest_of_whom_the_vendor_would_want_more(
+    tmp_path: Path,
+) -> None:
+    rig = await Rig.make(tmp_path, mapped=[replace(CONTACTS, create_when="first_name")])
+    try:
+        touched = {"touched": rig.clock.now_ms(), "state": "Active"}
+        price = {"value": {"centAmount": 500, "currencyCode": "EUR"}}
+        line = {"id": "i1", "quantity": 2, "name": {"en": "Mug"}, "price": price}
+        await rig.tell(rig.shop, "carts", "k1", email="guest@example.com", lineItems=[line], **touched)
+        await rig.tell(rig.shop, "carts", "k2", email="ada@example.com", lineItems=[line], **touched)
+        await rig.tell(rig.shop, "customers", "c2", email="ada@example.com", first_name="Ada")
+        await rig.settle(seconds=5)
+        assert [one["email"] for one in rig.crm.all("contacts").values()] == ["ada@example.com"]
+        deals = {one["dealname"] for one in rig.crm.all("deals").values()}
+        assert deals == {"Abandoned Cart: guest@example.com", "Abandoned Cart: ada@example.com"}
+        assert await rig.letters() == []
+    finally:
+        await rig.close()

@@ -11,7 +11,7 @@ from syncd.runtime.clock import Clock
 from syncd.sandbox.faults import VendorFaults
 from syncd.sandbox.salesforce import records
 from syncd.sandbox.salesforce.errors import SalesforceError, locked
-from syncd.sandbox.salesforce.fields import moment_text
+from syncd.sandbox.salesforce.fields import Field, moment_text
 from syncd.sandbox.salesforce.ids import IdMaker
 from syncd.sandbox.salesforce.objects import ObjectType
 from syncd.sandbox.salesforce.records import Getter, Row, Table
@@ -130,6 +130,7 @@ class Org:
         """Hears of every committed transaction."""
         self._note = note
         self._numbers: dict[tuple[str, str], int] = {}
+        self._deleted_fields: dict[tuple[str, str], tuple[Field, dict[str, Any]]] = {}
         self._lock_dice = random.Random(dice.random())
 
     # -- reading
@@ -209,8 +210,16 @@ class Org:
         self.table(kind).recast(one.name, read)
 
     def drop_field(self, kind: ObjectType, name: str) -> None:
+        """Into the list of deleted fields, with what its rows held."""
+        one = kind.fields[name]
         self.schema.drop_field(kind, name, self.clock.now_ms())
-        self.table(kind).recast(name, lambda _: None)
+        self._deleted_fields[kind.name, name] = (one, self.table(kind).strip(name))
+
+    def undrop_field(self, kind: ObjectType, name: str) -> None:
+        """Out of the list of deleted fields. Raises ``KeyError`` when it is not there."""
+        one, held = self._deleted_fields.pop((kind.name, name))
+        self.schema.restore_field(kind, one, self.clock.now_ms())
+        self.table(kind).refill(name, held)
 
     # -- committing
 

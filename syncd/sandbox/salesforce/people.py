@@ -51,6 +51,7 @@ class People:
             "create_field": lambda deed: org.put_field(self._kind(deed), deed["field"]),
             "retype_field": self._retype,
             "delete_field": lambda deed: org.drop_field(self._kind(deed), str(deed["name"])),
+            "undelete_field": lambda deed: org.undrop_field(self._kind(deed), str(deed["name"])),
             "set_choices": lambda deed: org.schema.set_choices(
                 self._kind(deed), str(deed["name"]), deed["values"], bool(deed.get("restricted", False)),
                 org.clock.now_ms(),

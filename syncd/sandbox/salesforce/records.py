@@ -6,7 +6,7 @@ Beneath the rows of a table may lie a segment of rows that were always there.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from heapq import merge
 from itertools import chain
 from operator import attrgetter
@@ -211,6 +211,19 @@ class Table:
         if self._base is not None:
             before = self._base.recast.get(name)
             self._base.recast[name] = read if before is None else _then(before, read)
+        self.reindex()
+
+    def strip(self, name: str) -> dict[str, Any]:
+        """A field is gone: what rows held of it, by id; they hold nothing of it any more."""
+        held = {id_: row.values[name] for id_, row in self.rows.own.items() if name in row.values}
+        self.recast(name, lambda _: None)
+        return held
+
+    def refill(self, name: str, held: Mapping[str, Any]) -> None:
+        """The field is there again: rows hold of it what :meth:`strip` took."""
+        for id_, value in held.items():
+            if id_ in self.rows.own:
+                self.rows.own[id_].values.setdefault(name, value)
         self.reindex()
 
     # -- reading

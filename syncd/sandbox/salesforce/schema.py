@@ -122,6 +122,10 @@ class Schema:
         del kind.fields[name]
         self._touched(kind, now_ms)
 
+    def restore_field(self, kind: ObjectType, one: Field, now_ms: int) -> None:
+        kind.fields[one.name] = one
+        self._touched(kind, now_ms)
+
     def set_choices(self, kind: ObjectType, name: str, choices: Iterable[str], restricted: bool, now_ms: int) -> None:
         one = kind.fields[name]
         one.choices, one.restricted = tuple(choices), restricted

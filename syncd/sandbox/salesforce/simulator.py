@@ -48,7 +48,8 @@ class SalesforceSandbox(Vendor):
     plans = tuple(edition.lower() for edition in EDITIONS)
     words: ClassVar[Mapping[str, str]] = {
         "create": "create", "edit": "edit", "delete": "delete", "restore": "undelete", "merge": "merge",
-        "drop_field": "delete_field", "retype_field": "retype_field", "expire_tokens": "expire_tokens",
+        "drop_field": "delete_field", "restore_field": "undelete_field", "retype_field": "retype_field",
+        "expire_tokens": "expire_tokens",
         "lose_place": "expire_replay", "fail_next_job": "fail_next_job", "use_quota": "use_calls",
     }  # fmt: skip
     max_body_bytes = 152_000_000
