@@ -122,6 +122,14 @@ async def test_fields_can_be_removed_retyped_and_hidden(house: House) -> None:
     assert await house.refused("PATCH", path, json={"Payment_Terms__c": 6}) == (400, "INVALID_FIELD")
 
 
+async def test_a_deleted_field_comes_back_with_what_it_held(house: House) -> None:
+    id_ = await house.create("Account", Name="A", Payment_Terms__c="30 days")
+    await house.act(op="drop_field", object="Account", name="Payment_Terms__c")
+    assert "Payment_Terms__c" not in await house.get("Account", id_)
+    await house.act(op="restore_field", object="Account", name="Payment_Terms__c")
+    assert (await house.get("Account", id_))["Payment_Terms__c"] == "30 days"
+
+
 async def test_the_feeds_cover_whole_minutes_and_at_most_thirty_days(house: House) -> None:
     await house.clock.advance(30)
     kept, gone = await house.create("Account", Name="A"), await house.create("Account", Name="B")
