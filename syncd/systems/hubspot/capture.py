@@ -78,12 +78,15 @@ def question(stamp: str, paths: Sequence[str], cursor: Cursor, overlap_ms: int) 
 
 
 def step(
-    cursor: Cursor, stamps: Sequence[int], ids: Sequence[int], overlap_ms: int, now_ms: int, *, cut: bool = False
-) -> tuple[Cursor, bool]:
+    cursor: Cursor, stamps: Sequence[int], ids: Sequence[int], overlap_ms: int, now_ms: int, *, cut: bool = False,
+    settles: bool = False,
+) -> tuple[Cursor, bool]:  # fmt: skip
     """The cursor after a page with the given stamps and object ids, and whether to go on at once. Pure.
 
     ``cut``: the vendor says that more stands behind the page, which may be shorter than was asked for.
-    Each step moves on in ``(since, past_id)``, so a sweep ends. ``now_ms`` is the vendor's time.
+    Each step moves on in ``(since, past_id)``, so a sweep ends. ``now_ms`` is the vendor's time. ``settles``: it is
+    that for certain, so what lies an overlap behind it has been seen, and the last burst before a quiet time is not
+    met in every poll.
     """
     since = cursor.high - overlap_ms if cursor.since is None else cursor.since
     horizon = now_ms if cursor.since is None else cursor.horizon
@@ -95,7 +98,8 @@ def step(
         # This stamp is done; the next millisecond goes on by stamp.
         return Cursor(cursor.high, since + 1, None, top, horizon), True
     if not full:
-        return Cursor(max(cursor.high, min(top, horizon))), False
+        settled = horizon - overlap_ms if settles else 0
+        return Cursor(max(cursor.high, min(top, horizon), settled)), False
     if stamps[-1] > since:
         return Cursor(cursor.high, stamps[-1], None, top, horizon), True
     # One stamp fills the page, in no promised order: walk it by id from the start.
@@ -126,7 +130,8 @@ class Capture:
             raise VendorError(Failure(Remedy.RETRY, "unreadable-reply", "the search answered with no objects", 200))
         stamps = [milliseconds(shot.data.get(stamp)) or shot.modified_at for shot in shots]
         ids = [int(shot.external_id) for shot in shots]
-        onward, more = step(place, stamps, ids, overlap, self._now_ms(), cut=bool(next_of(data)))
+        known = self._vitals.skew_seconds is not None
+        onward, more = step(place, stamps, ids, overlap, self._now_ms(), cut=bool(next_of(data)), settles=known)
         if more and onward == place:
             raise VendorError(Failure(Remedy.RETRY, "no-progress", "the search repeats itself", 200))
         filled = await self._relations.filled(mapping, {shot.external_id: shot for shot in shots}, lane)

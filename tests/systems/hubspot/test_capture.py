@@ -61,6 +61,16 @@ def test_a_quiet_poll_is_one_question_and_keeps_its_mark():
     assert (seen, cursor, index.asked) == ([], Cursor(NOW - 5000), 1)
 
 
+def test_a_burst_before_a_quiet_time_is_not_met_for_ever_where_the_vendors_time_is_known():
+    quiet = NOW + 10 * OVERLAP
+    sure, more = step(Cursor(NOW), [NOW], [7], OVERLAP, quiet, settles=True)
+    assert (sure.high, more) == (quiet - OVERLAP, False)
+    unsure, _ = step(Cursor(NOW), [NOW], [7], OVERLAP, quiet)
+    assert unsure.high == NOW
+    back, _ = step(sure, [], [], OVERLAP, quiet - 5 * OVERLAP, settles=True)
+    assert back.high == sure.high, "a mark never goes back"
+
+
 def test_everything_since_the_mark_is_seen_and_the_overlap_is_asked_again():
     index = Index({n: NOW - 100_000 + n for n in range(1, 1001)})
     seen, cursor = sweep(index, Cursor(NOW - 100_000))
