@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -70,7 +71,7 @@ def run(options: DemoOptions) -> int:
         except StageError as error:
             print(f"syncd demo: {error}", file=sys.stderr)
             return FAILED
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, asyncio.CancelledError):
             return FINE
 
 
@@ -99,6 +100,10 @@ class _Demo:
 
     async def run(self) -> int:
         self._say(f"Setting the stage: simulated commercetools and {self._crm.title} on loopback")
+        # A terminal that is closed, or a service manager, must not leave a daemon behind.
+        if (demo := asyncio.current_task()) is not None:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, demo.cancel)
         try:
             await self._stage.open()
             await self._prepare()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 from tests.scenarios.town import clean_environment
 
@@ -57,3 +62,29 @@ def test_a_demonstration_that_makes_no_sense_says_so(tmp_path: Path) -> None:
         done = demo("--headless", "--seconds", "1", *words)
         assert (done.returncode, done.stderr.count("\n")) == (code, 1), done
         assert told in done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for processes where Linux lists them")
+def test_a_demonstration_whose_terminal_is_closed_leaves_no_process_and_no_file_behind() -> None:
+    with tempfile.TemporaryDirectory(prefix="sd-") as folder:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "syncd.cli", "demo", "--headless", "--seconds", "60"], stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, env=clean_environment() | {"TMPDIR": folder},
+        )  # fmt: skip
+        assert running.stdout is not None
+        with running.stdout as said:
+            assert any("acknowledged" in line for line in said), "it never began"
+            assert of(folder)
+            running.send_signal(signal.SIGHUP)
+            running.wait(20)
+        assert not of(folder)
+        assert list(Path(folder).iterdir()) == []
+
+
+def of(folder: str) -> list[str]:
+    """Processes that speak of a folder."""
+    found = []
+    for one in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(one.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [one for one in found if folder in one]
