@@ -32,6 +32,16 @@ async def hydrated(rig: Rig) -> None:
     await rig.stage(*(change_of(mapping, one, Channel.HYDRATION, Lane.BULK, now) for one in found))
 
 
+async def crashed(folder: Path, moment: str) -> Rig:
+    """A hydration whose job the process did not outlive."""
+    rig = await Rig.make(folder)
+    await hydrated(rig)
+    rig.crm.crash = moment
+    with pytest.raises(CrashError):
+        await rig.settle()
+    return rig
+
+
 async def left(rig: Rig) -> list[Any]:
     return await rig.database.read(jobs.noted)
 
@@ -40,11 +50,7 @@ async def left(rig: Rig) -> list[Any]:
 async def test_a_crash_at_any_moment_of_a_job_doubles_nothing_and_uploads_nothing_again(
     tmp_path: Path, moment: str
 ) -> None:
-    rig = await Rig.make(tmp_path)
-    await hydrated(rig)
-    rig.crm.crash = moment
-    with pytest.raises(CrashError):
-        await rig.settle()
+    rig = await crashed(tmp_path, moment)
     assert [len(one.keys) for one in await left(rig)] == [COUNT]
     rig = await rig.restart(tmp_path)
     await rig.settle(seconds=5)
@@ -68,11 +74,7 @@ async def test_a_crash_at_any_moment_of_a_job_doubles_nothing_and_uploads_nothin
 
 
 async def test_what_changed_while_a_job_was_unheard_of_is_written_after_it(tmp_path: Path) -> None:
-    rig = await Rig.make(tmp_path)
-    await hydrated(rig)
-    rig.crm.crash = "uploaded"
-    with pytest.raises(CrashError):
-        await rig.settle()
+    rig = await crashed(tmp_path, "uploaded")
     rig = await rig.restart(tmp_path)
     await rig.tell(rig.shop, "customers", "c1", first_name="Newer")
     rig.crm.down = Failure(Remedy.RETRY, "503", "unwell", 503)
@@ -90,11 +92,7 @@ async def test_what_changed_while_a_job_was_unheard_of_is_written_after_it(tmp_p
 
 
 async def test_only_what_has_no_verdict_is_looked_up(tmp_path: Path) -> None:
-    rig = await Rig.make(tmp_path)
-    await hydrated(rig)
-    rig.crm.crash = "uploaded"
-    with pytest.raises(CrashError):
-        await rig.settle()
+    rig = await crashed(tmp_path, "uploaded")
     (name, verdicts), *_ = rig.crm.jobs.items()
     assert verdicts is not None
     refused = Verdict(verdicts[0].key, Outcome.FAILED, failure=Failure(Remedy.ASK, "INVALID", "no", single=True))
@@ -117,11 +115,7 @@ async def test_only_what_has_no_verdict_is_looked_up(tmp_path: Path) -> None:
 
 
 async def test_a_job_that_nobody_knows_any_more_is_looked_up_row_by_row(tmp_path: Path) -> None:
-    rig = await Rig.make(tmp_path)
-    await hydrated(rig)
-    rig.crm.crash = "uploaded"
-    with pytest.raises(CrashError):
-        await rig.settle()
+    rig = await crashed(tmp_path, "uploaded")
     rig = await rig.restart(tmp_path)
 
     async def unknown(*_args: Any) -> Any:
